@@ -152,13 +152,18 @@ class _Story:
                 self._move(written, event.referral, MOVES[written.topic])
             case ClockStarted():
                 too_late = event.too_late is True
-                self._runs(event.clock, Ran(event.clock, None, event.starts_at, event.due_at, too_late=too_late), at)
+                self._runs(
+                    event.clock,
+                    Ran(event.clock, None, event.starts_at, event.due_at, too_late=too_late),
+                    event.known_at or at,
+                )
             case ClockMet() if event.clock in self._ran:
                 ran = self._ran[event.clock]
                 self._ran[event.clock] = replace(ran, met_at=event.occurred_at, met_recorded_at=at)
             case ClockEnded() if event.clock in self._ran:
-                ran = replace(self._ran[event.clock], met_at=None, met_recorded_at=None)
-                ended = {"ended_at": event.occurred_at, "ended_recorded_at": at, "ended_by": written.author}
+                ran = replace(before := self._ran[event.clock], met_at=None, met_recorded_at=None)
+                known = (before.met_recorded_at or before.ended_recorded_at) if event.in_time else None
+                ended = {"ended_at": event.occurred_at, "ended_recorded_at": known or at, "ended_by": written.author}
                 self._ran[event.clock] = replace(ran, **ended)
                 if not event.in_time:
                     self._raised.add(event.clock)

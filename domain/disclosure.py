@@ -8,6 +8,8 @@ The rule, in the order it is asked:
    coordination, and of the rest what it is entitled to.
 4. Who has an open referral knows of the case's content what it reaches (standing/reach.py): what its referral shares
    *and* a live consent covers, and, where the sender does not lead, what the sender could pass on.
+   But of a duty of law only the lead and who is addressed learn: when the police's time began, or that they have a
+   report, says who else takes part.
 5. Nobody else learns anything, not even that the case exists.
 
 What it may open again is less: what it was told, as far as it reaches that now, for the purpose that it says. With its
@@ -36,6 +38,7 @@ from .case.consents import ConsentExpired, ConsentWithdrawn
 from .case.overrides import OverrideEnded
 from .case.referrals import ReferralSent
 from .case.stopping import StopConfirmed
+from .casefile.clocks import is_of_law
 from .casefile.consenting import ConsentNarrowed
 from .casefile.evolving import fold_log, take
 from .casefile.holding import has_report
@@ -50,7 +53,7 @@ from .notices import NoticeGiven
 from .recovery import HistoryRecovered
 from .standing.reach import NONE, Reaches, Words
 
-RULE = "2026-4"
+RULE = "2026-5"
 """The version of this rule. Who changes what it answers for any case gives it another, and freezes a history of the
 one before in tests/golden/histories."""
 COORDINATION = frozenset({Compartment.COORDINATION})
@@ -284,7 +287,7 @@ def _may_learn(
         return there & (entitled | COORDINATION)
     if declared(of.event).shared is Shared.COMMON and entitled:
         return COORDINATION
-    if tells_story(of.event) and there & entitled - COORDINATION:
+    if tells_story(of.event) and not is_of_law(of.event, case) and there & entitled - COORDINATION:
         return there & entitled
     return NOTHING
 

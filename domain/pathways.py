@@ -56,6 +56,8 @@ class Pathway(Struct, frozen=True):
     """What was given → which tests follow it, and when."""
     stages: dict[ReferralStatus, dict[Urgency, timedelta]] = {}
     """How long a referral may be in a state until somebody acts, by urgency; empty where nobody watches."""
+    each_incident: bool = False
+    """Each incident has its own report to the police, and their windows run from when they received that one."""
     long_work: frozenset[Service] = frozenset()
     """Services whose work goes on for weeks: looked at in `LONG` while it does."""
 
@@ -233,10 +235,13 @@ V2026_3 = Pathway(
 """Windows begin by the form of violence and the kind of act, not by the type of GBV alone; the police's begin when the
 police know; every state of a referral has its window."""
 
-PATHWAYS = {pathway.version: pathway for pathway in (V2026_1, V2026_2, V2026_3)}
+V2026_4 = replace(V2026_3, version="2026-4", each_incident=True)
+"""What the police received of one incident is no report of a later one (UU 12/2022 art. 41, 42: of *the* act)."""
+
+PATHWAYS = {pathway.version: pathway for pathway in (V2026_1, V2026_2, V2026_3, V2026_4)}
 """Every version ever in use; none is ever taken out, none is ever edited."""
 
-CURRENT = V2026_3
+CURRENT = V2026_4
 
 
 class ConsentTimes(Struct, frozen=True):

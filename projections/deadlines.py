@@ -1,6 +1,5 @@
-"""The deadlines board: the windows of care and law that run in an agency's cases. When each ends is in clear;
-which care it is
-for stays sealed at the position it points to."""
+"""The deadlines board: the windows of care and law that run in an agency's cases. When each ends is in clear; which
+care it is for stays sealed at the position it points to."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,11 +14,12 @@ from ..domain.case.lead import LeadTransferAccepted
 from ..domain.case.lifecycle import CaseClosed, CaseReopened
 from ..domain.case.merging import CaseMerged, CaseSeparated
 from ..domain.case.referrals import ReferralSent
-from ..domain.casefile.clocks import ClockEnded, ClockMet, ClockResumed, ClockStarted, sharers
+from ..domain.casefile.clocks import ClockEnded, ClockMet, ClockResumed, ClockStarted
 from ..domain.casefile.state import Status
 from ..domain.compartment import Compartment
 from ..domain.disclosure import Followed
 from ..domain.standing import readings
+from ..domain.standing.clocks import sharers
 from .erased import drop
 from .listing import Instant, Listing, now
 from .projection import OWN_AGENCY, Tables

@@ -15,7 +15,9 @@ from msgspec import Meta, Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
+from ..domain.case.fulfilment import ReferralAccepted, ReferralReceived
 from ..domain.case.glass import GlassReviewed, GlassReviewOverdue
+from ..domain.case.intake import ReportReceived
 from ..domain.case.lead import LeadTransferAccepted
 from ..domain.case.lifecycle import CaseClosed, CaseReopened
 from ..domain.case.merging import CaseMerged, CaseSeparated
@@ -25,6 +27,7 @@ from ..domain.case.services import ServiceDelivered
 from ..domain.case.silence import ReferralStalled
 from ..domain.case.uncovered import UncoveredEndAnnounced, UncoveredEndAnswered
 from ..domain.casefile.clocks import ClockEnded, ClockMet, ClockOverdue, ClockResumed, ClockStarted
+from ..domain.casefile.duties import DutiesFound, beginning
 from ..domain.casefile.moves import ReferralMove
 from ..domain.casefile.overriding import Overrides
 from ..domain.casefile.state import Case, Clock, Status
@@ -41,6 +44,20 @@ from .projection import Tables
 
 UNANSWERED, UNDELIVERED, STALLED, CLOCK = "unanswered", "undelivered", "stalled", "clock"
 GLASS_REVIEW, SHARING_REVIEW = "glass-review", "sharing-review"
+BEGIN_DUTIES = (
+    DutiesFound,
+    ReportReceived,
+    ReferralReceived,
+    ReferralAccepted,
+    LeadTransferAccepted,
+    ClockStarted,
+    ClockEnded,
+    CaseClosed,
+    CaseMerged,
+    CaseReopened,
+    CaseSeparated,
+)
+"""By which the time for a duty may begin, or be on record."""
 
 
 class EscalationEntry(Struct, frozen=True):
@@ -63,7 +80,7 @@ class EscalationEntry(Struct, frozen=True):
 
 class Escalations:
     name = "escalations"
-    tables: Sequence[LiteralString] = ("escalation", "running_clock", "sharing_alone", "announced_end")
+    tables: Sequence[LiteralString] = ("escalation", "running_clock", "sharing_alone", "announced_end", "waiting_duty")
     by_case = True
     ddl: LiteralString = """
         CREATE TABLE escalation (
@@ -86,6 +103,8 @@ class Escalations:
         );
         CREATE INDEX ON running_clock (due_at) WHERE open;
         ALTER TABLE running_clock ENABLE ROW LEVEL SECURITY;
+        CREATE TABLE waiting_duty (case_id uuid PRIMARY KEY);
+        ALTER TABLE waiting_duty ENABLE ROW LEVEL SECURITY;
         CREATE TABLE sharing_alone (
           case_id uuid NOT NULL, consent uuid NOT NULL, review_due_at timestamptz NOT NULL,
           reminders int NOT NULL DEFAULT 0,
@@ -108,6 +127,8 @@ class Escalations:
                 continue
             stream, at = written.stream, written.at
             told = {t.agency for t in followed.tell if t.of is written} - {case.lead, written.author}
+            if isinstance(event, BEGIN_DUTIES):
+                _duties(db, stream, case)
             match event:
                 case ReferralEscalated() | ReferralUndelivered():
                     kind = UNANSWERED if isinstance(event, ReferralEscalated) else UNDELIVERED
@@ -124,7 +145,7 @@ class Escalations:
                 case ReferralMove():
                     _moved(db, stream, case, event.referral, at)
                 case ClockStarted() if (
-                    event.due_at > at and not event.too_late
+                    event.due_at > (event.known_at or at) and not event.too_late
                 ):  # what ran out before needs nobody to say so
                     db.execute(_RUNS, (stream, event.clock, event.due_at))
                 case ClockOverdue():
@@ -169,6 +190,7 @@ class Escalations:
         drop(db, "escalation", batch)
         drop(db, "sharing_alone", batch)
         drop(db, "announced_end", batch)
+        drop(db, "waiting_duty", batch)
         drop(db, "running_clock", batch, Compartment.INCIDENT)
         for record in records(batch, Compartment.INCIDENT):  # how long a window was tells what it was for
             db.execute("DELETE FROM escalation WHERE case_id = %s AND kind = 'clock'", (record.case,))
@@ -190,6 +212,14 @@ def _moved(db: Tables, stream: UUID, case: Case, id: ReferralId, at: datetime) -
             _RESOLVE + " AND kind = 'clock' AND recipient = %s AND subject = ANY(%s)",
             (at, stream, referral.recipient, [clock for clock in referral.clocks if clock not in left]),
         )
+
+
+def _duties(db: Tables, stream: UUID, case: Case) -> None:
+    """Whether the time for a duty began, and that is not on record: the system looks here for it."""
+    if case.status is Status.OPEN and any(beginning(case)):
+        db.execute("INSERT INTO waiting_duty (case_id) VALUES (%s) ON CONFLICT DO NOTHING", (stream,))
+    else:
+        db.execute("DELETE FROM waiting_duty WHERE case_id = %s", (stream,))
 
 
 def _not_announced(db: Tables, stream: UUID, referrals: Sequence[UUID]) -> None:
@@ -256,6 +286,11 @@ def ran_out(db: Connection[TupleRow], now: datetime) -> list[tuple[UUID, UUID]]:
     return db.execute(
         "SELECT case_id, clock FROM views.running_clock WHERE open AND due_at <= %s ORDER BY due_at", (now,)
     ).fetchall()
+
+
+def to_begin(db: Connection[TupleRow]) -> list[UUID]:
+    """Cases in which the time for a duty began, and that is not on record. For followers."""
+    return [case for (case,) in db.execute("SELECT case_id FROM views.waiting_duty ORDER BY case_id").fetchall()]
 
 
 def announced(db: Connection[TupleRow], now: datetime) -> list[tuple[UUID, UUID]]:

@@ -28,7 +28,7 @@ HIGHEST: Final[dict[str, int]] = {
     "case.ClockMet": 1,
     "case.ClockOverdue": 1,
     "case.ClockResumed": 1,
-    "case.ClockStarted": 2,
+    "case.ClockStarted": 3,
     "case.ClocksRuledOut": 1,
     "case.ConferenceHeld": 1,
     "case.ConsentConfirmed": 2,

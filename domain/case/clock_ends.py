@@ -1,5 +1,8 @@
 """Clocks that end otherwise than by what they are for, and ends that were recorded by mistake.
 
+Whose word ends which clock stands in standing/clocks.py. A duty of law ends so by decision: of a supervisor, reviewed
+by another person of the lead.
+
 She declined; it does not apply to her; it was started in error; a clinician found that it is not indicated. Nobody has
 to say *met* for any of it. Of care, how and why is sealed with `health` (casefile/clocks.py).
 """
@@ -13,28 +16,34 @@ from ..casefile.deciding import Network, decides
 from ..casefile.state import Case
 from ..causes import Cause
 from ..clock_codes import ClockEnd
-from ..compartment import Coordination, Health
+from ..compartment import Coordination, Health, Legal
 from ..declaring import asked, field, name_fields
 from ..fact import Act, ClockId, Fact, Text, recorded
 from ..refusal import Invalid, one_of
+from ..standing.clocks import LAW, Way, require
 from ..standing.relations import Extent, Relation
-from ..standing.roles import CASE_WORK, CASE_WORKERS, SUPERVISORS
-from ..standing.rows import TAKES_PART
+from ..standing.roles import AT_WORK, AUDITORS, CASE_WORK, SUPERVISION
+from ..standing.rows import LEADS, TAKES_PART, Row, Second
 from ..words import Words
 
 R = Relation
 
 OTHERWISE = frozenset({ClockEnd.DECLINED, ClockEnd.NOT_APPLICABLE, ClockEnd.STARTED_IN_ERROR})
+BY_DECISION = OTHERWISE | {ClockEnd.NOT_DONE}
+"""How a duty of law ends without what it is for."""
 REASON_ASKED = OTHERWISE - {ClockEnd.DECLINED}
 """She owes nobody a reason."""
+OF_CARE = Words("harus batas waktu layanan kesehatan", "be a clock of care")
 ENDED = Cause(
     Words("batas waktu itu dinyatakan berakhir", "the clock was said to have ended"),
     lambda command, case, act: case.clocks[command.clock].met_at or case.clocks[command.clock].ended_at,
 )
 CARE = replace(CLOCK, known_to=None)
 """A clock once more, for who is concerned and is told that it is a clinician's to say."""
-CLINICIANS = CASE_WORKERS | SUPERVISORS
+CLINICIANS = AT_WORK
 """For persons of a health service: it is a clinician's word, and no machine's."""
+REVIEWED = Second((Row(AUDITORS, LEADS, Extent.MOVE),))
+"""By another person of the lead, whoever owes it."""
 
 
 @asked(
@@ -43,17 +52,41 @@ CLINICIANS = CASE_WORKERS | SUPERVISORS
     where=TAKES_PART.to(CLOCK, *CONCERNED, by="clock"),
     extent=Extent.OWN_WORDS,
     answers=(MET_CLOCK,),
-    means="Menyatakan bahwa batas waktu tidak berjalan lagi walaupun tindakannya tidak dilakukan: korban tidak "
-    "menginginkannya, tidak berlaku baginya, atau dimulai karena keliru.",
+    means="Menyatakan bahwa batas waktu layanan kesehatan tidak berjalan lagi walaupun tindakannya tidak dilakukan: "
+    "korban tidak menginginkannya, tidak berlaku baginya, atau dimulai karena keliru.",
     tag="work",
     example={"how": "declined"},
 )
 class EndClock(Fact, frozen=True, kw_only=True):
-    """Say that a clock ended without what it is for: she declined, it does not apply, or it was started in error."""
+    """Say that a clock of care ended without what it is for: she declined, it does not apply, or it was started in
+    error. A duty of law ends so by decision (`EndDuty`)."""
 
     clock: Coordination[ClockId]
     how: Health[ClockEnd]
     reason: Health[Text | None] = None
+
+
+@asked(
+    "/cases/{case}/clocks/{clock}/decision",
+    by=SUPERVISION,
+    where=TAKES_PART.to(CLOCK, *CONCERNED, by="clock"),
+    second=REVIEWED,
+    extent=Extent.OWN_WORDS,
+    answers=(MET_CLOCK,),
+    means="Memutuskan bahwa kewajiban menurut undang-undang berakhir tanpa tindakannya: tidak dilakukan, korban tidak "
+    "menginginkannya, tidak berlaku, atau dimulai karena keliru. Diputuskan supervisor dengan alasan, dan ditinjau "
+    "orang lain di instansi penanggung jawab.",
+    tag="work",
+    example={"how": "not-done", "grounds": "Ia dewasa dan menolak pelaporan; sudah dijelaskan."},
+)
+class EndDuty(Fact, frozen=True, kw_only=True):
+    """Decide that a duty of law ends without what it is for: it is not done, she declined, it does not apply, or it was
+    started in error. A supervisor decides, with a reason, and another person of the lead reviews it; who owes a duty
+    does not end it alone."""
+
+    clock: Coordination[ClockId]
+    how: Coordination[ClockEnd]
+    grounds: Legal[Text]
 
 
 @asked(
@@ -81,12 +114,14 @@ class FindNotIndicated(Fact, frozen=True, kw_only=True):
     where=TAKES_PART.to(CLOCK, *CONCERNED, by="clock"),
     extent=Extent.OWN_WORDS,
     answers=(ENDED,),
-    means="Menyatakan bahwa akhir sebuah batas waktu dicatat karena keliru; batas waktu itu berjalan lagi.",
+    means="Menyatakan bahwa akhir sebuah batas waktu dicatat karena keliru; batas waktu itu berjalan lagi. Oleh yang "
+    "mencatat akhir itu, layanan kesehatan (batas waktu layanan), atau supervisor penanggung jawab.",
     tag="work",
     example={"reason": "Salah batas waktu."},
 )
 class ResumeClock(Fact, frozen=True, kw_only=True):
-    """Say that the end of a clock was recorded by mistake: it runs on."""
+    """Say that the end of a clock was recorded by mistake: it runs on. Whoever recorded the end says so, of care a
+    health service, or a supervisor of the lead."""
 
     clock: Coordination[ClockId]
     reason: Health[Text]
@@ -94,6 +129,10 @@ class ResumeClock(Fact, frozen=True, kw_only=True):
 
 @decides.register
 def end_clock(command: EndClock, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    clock = case.clocks[command.clock]
+    if clock.duty in LAW:
+        raise Invalid(field="clock", must=OF_CARE)
+    require(Way.END, clock, case, act)
     if command.how not in OTHERWISE:
         raise Invalid(field="how", must=one_of(OTHERWISE))
     if command.reason is None and command.how in REASON_ASKED:
@@ -104,14 +143,28 @@ def end_clock(command: EndClock, case: Case, act: Act, network: Network) -> Sequ
                 "say why, where she did not decline it",
             ),
         )
-    return [ended(case.clocks[command.clock], command.how, command, act, command.reason)]
+    return [ended(clock, command.how, command, act, command.reason)]
+
+
+@decides.register
+def end_duty(command: EndDuty, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    clock = case.clocks[command.clock]
+    if clock.duty not in LAW:
+        raise Invalid(
+            field="clock", must=Words("harus kewajiban menurut undang-undang", "be of a duty of law; see other-end")
+        )
+    require(Way.END, clock, case, act)
+    if command.how not in BY_DECISION:
+        raise Invalid(field="how", must=one_of(BY_DECISION))
+    return [ended(clock, command.how, command, act, command.grounds)]
 
 
 @decides.register
 def find_not_indicated(command: FindNotIndicated, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     clock = case.clocks[command.clock]
     if clock.duty is not None and clock.duty not in CARE_ENDS:
-        raise Invalid(field="clock", must=Words("harus batas waktu layanan kesehatan", "be a clock of care"))
+        raise Invalid(field="clock", must=OF_CARE)
+    require(Way.NOT_INDICATED, clock, case, act)
     return [ended(clock, ClockEnd.NOT_INDICATED, command, act, command.reason, again=True)]
 
 
@@ -127,6 +180,7 @@ def resume_clock(command: ResumeClock, case: Case, act: Act, network: Network) -
                 "have ended, and not by a correction of the incident",
             ),
         )
+    require(Way.RESUME, clock, case, act)
     of_care = clock.duty is None or clock.duty in CARE_ENDS
     why = {"reason": command.reason, "grounds": None} if of_care else {"reason": None, "grounds": command.reason}
     return [recorded(ClockResumed, command, act, clock=clock.id, **why)]

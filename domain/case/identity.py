@@ -320,9 +320,11 @@ def _whose(
 
 
 def _not_for(command: IdentityFacts, case: Case, act: Act) -> Iterator[Fact]:
-    """Which care is not for her or him, as her sex says; where that is not said, nothing is ruled out or in."""
+    """Which care is not for her or him, as her sex says; where that is not said, nothing is ruled out or in. Who may
+    not know who she is, or says other than the lead said, rules out nothing."""
     if command.sex in (Sex.MALE, Sex.FEMALE):
-        yield from rule_out(case, OF_PREGNANCY if command.sex is Sex.MALE else frozenset(), command, act)
+        needs = OF_PREGNANCY if command.sex is Sex.MALE else frozenset()
+        yield from rule_out(case, needs, case.of(Survivor).identified_by, command, act)
 
 
 def _age(command: IdentityFacts, case: Case, act: Act) -> Sequence[Fact]:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from ..casefile.ages import age_of
 from ..casefile.clocks import ClockStarted
 from ..casefile.deciding import Network, decides, fresh
-from ..casefile.duties import Duties, DutiesFound
+from ..casefile.duties import Duties, DutiesFound, takes_away
 from ..casefile.evolving import applies, evolve
 from ..casefile.state import EMPTY, Case, Part
 from ..casefile.windows import clock_id, is_for, superseded
@@ -22,6 +22,7 @@ from ..fact import Act, AgencyCode, Fact, IncidentId, Short, Text, recorded
 from ..pathways import PATHWAYS
 from ..persistent import put
 from ..refusal import Invalid
+from ..standing.clocks import Way, may
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK
 from ..standing.rows import TAKES_PART, Thing
@@ -217,13 +218,14 @@ def reported_at(case: Case, incident: IncidentId) -> datetime:
 def record_incident(command: RecordIncident, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     fresh(case.of(Incidents).told_at, command.incident)
     happened = recorded(IncidentRecorded, command, act)
-    return [happened, *_follow(command, evolve(case, happened), act)]
+    return [happened, *_follow(command, evolve(case, happened, act.agency), act)]
 
 
 @decides.register
 def correct_incident(command: CorrectIncident, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     """A clock that the correction moves starts anew under an id of its own. What it moves or takes away is superseded,
-    in one act; but under the rules of before 2026-3 none is taken away."""
+    in one act; but under the rules of before 2026-3 none is taken away. By the word of who has none in that, the record
+    is corrected, what is new begins, and what runs waits for the lead: who owes a clock would move its beginning."""
     return [recorded(IncidentCorrected, command, act), *_follow(command, case, act)]
 
 
@@ -234,7 +236,11 @@ def record_perpetrator(command: RecordAllegedPerpetrator, case: Case, act: Act, 
 
 def _follow(command: IncidentFacts, case: Case, act: Act) -> list[Fact]:
     _require_order(command)
-    return [*_care(command, case), *_duties(command, case)] if PATHWAYS[case.pathway].care else _clocks(command, case)
+    return (
+        [*_care(command, case, act), *_duties(command, case, act)]
+        if PATHWAYS[case.pathway].care
+        else _clocks(command, case)
+    )
 
 
 def _require_order(command: IncidentFacts) -> None:
@@ -266,9 +272,9 @@ def _what(command: IncidentFacts, case: Case) -> What:
     )
 
 
-def _care(command: IncidentFacts, case: Case) -> list[Fact]:
+def _care(command: IncidentFacts, case: Case, act: Act) -> list[Fact]:
     """The windows of care that it starts, and those of the same incident that are superseded by that. What was given or
-    declined is not asked for again because a time was corrected."""
+    declined is not asked for again because a time was corrected, and what runs on is not begun twice."""
     pathway, what = PATHWAYS[case.pathway], _what(command, case)
     known_at = reported_at(case, command.incident)
     wanted = {
@@ -277,9 +283,9 @@ def _care(command: IncidentFacts, case: Case) -> list[Fact]:
     }
     mine = [c for c in case.clocks.values() if c.incident == command.incident and c.duty is ClockDuty.CARE]
     done = [clock for clock in mine if clock.is_over and clock.ended_as is not ClockEnd.SUPERSEDED]
-    found: list[Fact] = [
-        superseded(clock, command.occurred_at) for clock in mine if not clock.is_over and clock.id not in wanted
-    ]
+    moved = [clock for clock in mine if not clock.is_over and clock.id not in wanted]
+    done += [clock for clock in moved if not may(Way.MOVE, clock, case, act)]
+    found: list[Fact] = [superseded(clock, command.occurred_at) for clock in moved if clock not in done]
     for id, (need, starts, due) in wanted.items():
         if id not in case.clocks and not any(is_for(clock, need) for clock in done):
             found.append(
@@ -301,12 +307,14 @@ def _care(command: IncidentFacts, case: Case) -> list[Fact]:
     return found
 
 
-def _duties(command: IncidentFacts, case: Case) -> list[Fact]:
+def _duties(command: IncidentFacts, case: Case, act: Act) -> list[Fact]:
     """The duties that it brings, where they are not known to be these; those that a correction takes away are
     superseded. The time to report is the same one: it runs from her report, not from the act."""
     pathway = PATHWAYS[case.pathway]
     duties = pathway.duties_of(_what(command, case))
     before = case.of(Duties).found.get(command.incident)
+    if before is not None:
+        duties |= {duty for duty in before.duties if not takes_away(duty, command.incident, case, act)}
     reported = before.reported_at if before is not None and before.reported_at else _reported(command, case)
     if command.complains is YesNo.YES and before is not None and ClockDuty.REPORT_TO_POLICE not in before.duties:
         reported = command.occurred_at  # the time runs from her complaint

@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from ..casefile.deciding import Network, decides
 from ..casefile.duties import asked_for, court_decided, order_given
-from ..casefile.state import Case
+from ..casefile.state import Case, Clock
 from ..causes import latest
 from ..clock_codes import AskedOf, ClockDuty, OrderKind
 from ..compartment import Compartment, Coordination, Legal
@@ -20,6 +20,7 @@ from ..declaring import Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, Fact, Short, Text, recorded
 from ..pathways import PATHWAYS
 from ..refusal import Invalid
+from ..standing.clocks import Way, may
 from ..standing.relations import Extent
 from ..standing.roles import CASE_WORK, LEGAL
 from ..standing.rows import TAKES_PART
@@ -74,7 +75,9 @@ class ProtectionOrderRecorded(ProtectionOrderFacts, frozen=True, kw_only=True, t
     example={"order": "1/Pen.PK/2026", "issued_by": "PN Bontang", "valid_from": "2026-03-03"},
 )
 class RecordProtectionOrder(ProtectionOrderFacts, frozen=True, kw_only=True):
-    """Record a protection order."""
+    """Record a protection order. That of the police meets their duty, and begins what follows, by the word of police
+    who were sent what happened, or of the lead who has the paper; a court's by the court's, the prosecution's, or the
+    lead's. By others it is recorded, and nothing follows."""
 
 
 class RequestFacts(Fact, frozen=True, kw_only=True):
@@ -104,7 +107,8 @@ class ProtectionRequested(RequestFacts, frozen=True, kw_only=True, tag="case.Pro
     example={"asked": "court", "request": "12/VII/2026"},
 )
 class RequestProtection(RequestFacts, frozen=True, kw_only=True):
-    """Record that a court, or LPSK, was asked for protection."""
+    """Record that a court, or LPSK, was asked for protection. It meets the duty to ask by the word of who owes that, or
+    of the lead; by others it is recorded, and nothing follows."""
 
 
 @decides.register
@@ -121,10 +125,17 @@ def record_protection_order(command: RecordProtectionOrder, case: Case, act: Act
         return [said]
     if command.kind is OrderKind.POLICE:
         return [said, *order_given(case, command, act, at, command.attended_from, command.ends_at)]
-    asked_at = latest(c.starts_at for c in case.clocks.values() if c.duty is ClockDuty.COURT_DECISION)
+    if command.kind is not OrderKind.COURT:
+        return [said]
+    decided = [c.starts_at for c in case.clocks.values() if c.duty is ClockDuty.COURT_DECISION and _meets(c, case, act)]
+    asked_at = latest(decided)
     if asked_at is not None and at < asked_at:
         raise Invalid(field="given_at", must=NOT_BEFORE_ASKED)
     return [said, *court_decided(case, act, at)]
+
+
+def _meets(clock: Clock, case: Case, act: Act) -> bool:
+    return may(Way.MEET, clock, case, act)
 
 
 @decides.register

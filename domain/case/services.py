@@ -17,6 +17,7 @@ from ..compartment import Coordination, Health
 from ..declaring import Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, ClockId, Details, Fact, ReferralId, ServiceId, recorded
 from ..persistent import put
+from ..standing.clocks import Way, gives_care, may, require
 from ..standing.relations import Extent, Relation
 from ..standing.roles import MACHINE_WORK
 from ..standing.rows import TAKES_PART, Since
@@ -73,13 +74,17 @@ ACCEPTED = Since(Words("rujukan itu disanggupi", "the referral was accepted"), l
     ),
     extent=Extent.OWN_WORDS,
     answers=(MET_CLOCKS,),
-    means="Mencatat bahwa layanan diberikan.",
+    means="Mencatat bahwa layanan diberikan. Layanan kesehatan memenuhi batas waktunya bila dinyatakan seseorang dari "
+    "penanggung jawab, layanan kesehatan yang terkait batas waktu itu, atau yang menyanggupi rujukan yang menyebutnya; "
+    "pernyataan pihak lain, atau mesin, tercatat dan tidak memenuhi apa pun.",
     tag="work",
     example={"service": "kesehatan", "health": "PEP hari pertama diberikan."},
     mints="delivery",
 )
 class DeliverService(ServiceFacts, frozen=True, kw_only=True):
-    """Record that a service was delivered."""
+    """Record that a service was delivered. Care that was given meets its clock where a person says so: of the lead, of
+    a health service that is concerned with the clock, or of who accepted a referral that names it. The word of others,
+    and of machines, stands as it is said, and meets nothing."""
 
 
 @applies(ServiceDelivered)
@@ -94,15 +99,20 @@ def service_delivered(case: Case, event: ServiceDelivered, recorded_at: datetime
 
 @decides.register
 def deliver_service(command: DeliverService, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    """Of care, which clock it meets is sealed as what was given is. What somebody gave meets those clocks on which
+    their word has effect; they are not told that there are others."""
     fresh(case.used_ids, command.delivery)
-    """Of care, which clock it meets is sealed as what was given is."""
+    for id in command.meets:
+        require(Way.MEET, case.clocks[id], case, act)
     in_clear = tuple(id for id in command.meets if case.clocks[id].duty not in CARE_ENDS)
     gave = command.gave or frozenset()
-    by_need = [c.id for c in case.clocks.values() if c.runs and any(is_for(c, need) for need in gave)]
+    given = [c for c in case.clocks.values() if c.runs and any(is_for(c, need) for need in gave)]
+    by_need = [clock.id for clock in given if may(Way.MEET, clock, case, act)]
+    cared = {need for need in gave if gives_care(case, act) or any(is_for(case.clocks[id], need) for id in by_need)}
     return [
         recorded(ServiceDelivered, command, act, meets=in_clear, by_machine=act.role is Role.INTEGRATOR or None),
         *met((*command.meets, *by_need), command, case, act),
-        *follow_ups(gave, command.delivery, command.occurred_at, case),
+        *follow_ups(cared, command.delivery, command.occurred_at, case),
     ]
 
 

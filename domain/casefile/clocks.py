@@ -10,6 +10,7 @@ says so (`ClockMet`).
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -22,9 +23,9 @@ from ..codes import AgencyKind
 from ..compartment import Compartment, Coordination, Health, Incident, Legal
 from ..declaring import Audience, Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, AgencyCode, ClockId, Fact, IncidentId, Text, recorded
-from ..pathways import PATHWAYS
 from ..persistent import put
 from ..refusal import Invalid, StillRunning, Unknown, WrongMove
+from ..standing.clocks import CARERS, LAW, Way, require, sharers
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK, ESCALATION
 from ..standing.rows import ANYWHERE, TAKES_PART, Thing
@@ -39,6 +40,9 @@ from .waiting import waits
 R = Relation
 
 
+NOT_OVER: Mapping[str, None] = dict.fromkeys(
+    ("met_at", "met_recorded_at", "met_by", "ended_at", "ended_recorded_at", "ended_by", "ended_as")
+)
 CARE_ENDS = frozenset({ClockDuty.CARE})
 """Duties of which it is sealed with `health` how they ended."""
 
@@ -46,19 +50,6 @@ CARE_ENDS = frozenset({ClockDuty.CARE})
 def _sharers(event: "OfClock", case: Case) -> Mapping[AgencyCode, AgencyKind]:
     clock = case.clocks.get(event.clock)
     return sharers(clock, case) if clock is not None else {}
-
-
-def sharers(clock: Clock, case: Case) -> Mapping[AgencyCode, AgencyKind]:
-    """Who has an open referral that names the clock, or owes the duty by its kind and was told what happened."""
-    pathway = PATHWAYS.get(case.pathway)
-    rule = pathway.duties.get(clock.duty) if pathway is not None and clock.duty is not None else None
-    owes = rule.owed_by if rule is not None else frozenset()
-    return {
-        r.recipient: r.recipient_kind
-        for r in case.referrals.values()
-        if r.status.is_open
-        and (clock.id in r.clocks or (r.recipient_kind in owes and Compartment.INCIDENT in r.compartments))
-    }
 
 
 class OfClock(Protocol):
@@ -77,9 +68,20 @@ SHARERS = Audience(
 )
 
 
+ends = partial(
+    happened, step=Step.REPORT, shared=Shared.STORY, to=SHARERS, about=lambda event: frozenset({Compartment.INCIDENT})
+)
+"""What became of a clock: told to whoever is told of it."""
+
+
 def _duty_unsaid(fields: dict[str, Any]) -> dict[str, Any]:
     """Version 1 said neither what duty a clock stands for nor what began it."""
     return dict.fromkeys(("incident", "duty", "started_by", "guessed", "too_late")) | fields
+
+
+def _known_unsaid(fields: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 was known of as it was recorded."""
+    return {"known_at": None} | fields
 
 
 @happened(
@@ -94,7 +96,7 @@ def _duty_unsaid(fields: dict[str, Any]) -> dict[str, Any]:
     step=Step.REPORT,
     shared=Shared.STORY,
     to=SHARERS,
-    earlier=(_duty_unsaid,),
+    earlier=(_duty_unsaid, _known_unsaid),
 )
 class ClockStarted(Fact, frozen=True, kw_only=True, tag="case.ClockStarted"):
     """A pathway's window opened. When it ends, and what duty it is, is plain to lists; which care it is for stays with
@@ -113,17 +115,15 @@ class ClockStarted(Fact, frozen=True, kw_only=True, tag="case.ClockStarted"):
     started_by: Coordination[ClockStart | None] = None
     guessed: Coordination[bool | None] = None
     too_late: Coordination[bool | None] = None
+    known_at: Coordination[datetime | None] = None
+    """When who owes it could know of it, where it had run out by the time that this was recorded; else nothing."""
 
 
-@happened(
+@ends(
     Words("Batas waktu dipenuhi", "Clock met"),
     her=Words("Yang harus dilakukan petugas sudah dilakukan", "What was due from the agencies was done"),
     means="Tindakan yang dibatasi waktunya telah dilakukan, pada `occurred_at`. Bukan `in_time` bila batasnya sudah "
     "terlewati saat itu dicatat, apa pun yang dikatakan.",
-    step=Step.REPORT,
-    shared=Shared.STORY,
-    to=SHARERS,
-    about=lambda event: frozenset({Compartment.INCIDENT}),
 )
 class ClockMet(Fact, frozen=True, kw_only=True, tag="case.ClockMet"):
     """What the clock waited for was done at `occurred_at`. It is not `in_time` where it had run out when that was
@@ -133,16 +133,12 @@ class ClockMet(Fact, frozen=True, kw_only=True, tag="case.ClockMet"):
     in_time: Coordination[bool]
 
 
-@happened(
+@ends(
     Words("Batas waktu tidak berjalan lagi", "Clock ended"),
     her=Words("Batas waktu bagi petugas tidak berjalan lagi", "A time limit for the agencies ended"),
     means="Batas waktu tidak berjalan lagi sejak `occurred_at`, dan bukan karena habis. Untuk layanan kesehatan, "
     "bagaimana (`how`) dan mengapa tersegel dalam data kesehatan, dengan bentuk yang sama apa pun sebabnya. "
     "Bukan `in_time` bila batasnya sudah terlewati saat itu dicatat, apa pun yang dikatakan.",
-    step=Step.REPORT,
-    shared=Shared.STORY,
-    to=SHARERS,
-    about=lambda event: frozenset({Compartment.INCIDENT}),
 )
 class ClockEnded(Fact, frozen=True, kw_only=True, tag="case.ClockEnded"):
     """A clock runs no more since `occurred_at`, and not because it ran out. Of care, how and why stands in `health`, in
@@ -157,15 +153,11 @@ class ClockEnded(Fact, frozen=True, kw_only=True, tag="case.ClockEnded"):
     grounds: Legal[Text | None] = None
 
 
-@happened(
+@ends(
     Words("Batas waktu berjalan lagi", "Clock runs again"),
     her=Words("Batas waktu bagi petugas berjalan lagi", "A time limit for the agencies runs again"),
     means="Bahwa batas waktu tidak berjalan lagi dicatat karena keliru; ia berjalan lagi, dengan batas akhir yang "
     "sama.",
-    step=Step.REPORT,
-    shared=Shared.STORY,
-    to=SHARERS,
-    about=lambda event: frozenset({Compartment.INCIDENT}),
 )
 class ClockResumed(Fact, frozen=True, kw_only=True, tag="case.ClockResumed"):
     """That a clock ended was recorded by mistake: it runs on, due when it was."""
@@ -191,6 +183,7 @@ class ClockOverdue(Fact, frozen=True, kw_only=True, tag="case.ClockOverdue"):
 BEGUN = Words("batas waktu itu mulai berjalan", "the clock began")
 MET_CLOCK = Cause(BEGUN, lambda command, case, act: _began(case, (command.clock,)))
 MET_CLOCKS = Cause(BEGUN, lambda command, case, act: _began(case, command.meets))
+OF_CLOCK = (ClockStarted, ClockMet, ClockEnded, ClockResumed, ClockOverdue)
 RAN_OUT = Cause(
     Words("batas waktu itu habis", "the clock ran out"), lambda command, case, act: case.clocks[command.clock].due_at
 )
@@ -218,7 +211,7 @@ CLOCK = Thing(
         R.AUTHOR: lambda clock, case: clock.author,
         R.SHARER: lambda clock, case: frozenset(sharers(clock, case)),
         R.CLINICIAN: lambda clock, case: frozenset(
-            agency for agency, kind in case.participants().items() if kind is AgencyKind.HEALTH
+            agency for agency, kind in case.participants().items() if kind in CARERS
         ),
     },
     content=lambda clock, case: ((clock.author,), frozenset({Compartment.INCIDENT})),
@@ -242,6 +235,12 @@ class MeetClock(Fact, frozen=True, kw_only=True):
     clock: Coordination[ClockId]
 
 
+def is_of_law(event: Fact, case: Case) -> bool:
+    """Whether an event is one of a clock of a duty of law."""
+    clock = case.clocks.get(event.clock) if isinstance(event, OF_CLOCK) else None
+    return clock is not None and clock.duty in LAW
+
+
 @applies(ClockStarted)
 def clock_started(case: Case, event: ClockStarted, author: AgencyCode | None, recorded_at: datetime) -> Case:
     clock = Clock(
@@ -249,7 +248,7 @@ def clock_started(case: Case, event: ClockStarted, author: AgencyCode | None, re
         event.due_at,
         author=author,
         starts_at=event.starts_at,
-        told_at=recorded_at,
+        told_at=event.known_at or recorded_at,
         duty=event.duty,
         incident=event.incident,
         guessed=event.guessed is True,
@@ -259,42 +258,32 @@ def clock_started(case: Case, event: ClockStarted, author: AgencyCode | None, re
 
 
 @applies(ClockMet)
-def clock_met(case: Case, event: ClockMet, recorded_at: datetime) -> Case:
+def clock_met(case: Case, event: ClockMet, author: AgencyCode | None, recorded_at: datetime) -> Case:
     before = case.clocks[event.clock]
     late = _is_late(before, event.occurred_at, recorded_at)
-    met = replace(before, met_at=event.occurred_at, met_recorded_at=recorded_at, late=late)
-    return replace(case, clocks=put(case.clocks, event.clock, met))
+    return _became(case, before, met_at=event.occurred_at, met_recorded_at=recorded_at, met_by=author, late=late)
 
 
 @applies(ClockEnded)
 def clock_ended(case: Case, event: ClockEnded, author: AgencyCode | None, recorded_at: datetime) -> Case:
+    """What takes the place of an end that was in time is as in time as its event says, and was known as early."""
     before = case.clocks[event.clock]
-    ended = replace(
-        before,
-        met_at=None,
-        met_recorded_at=None,
-        ended_at=event.occurred_at,
-        ended_recorded_at=recorded_at,
-        ended_by=author,
-        ended_as=event.ended_as,
-        late=before.late or _is_late(before, event.occurred_at, recorded_at),
-    )
-    return replace(case, clocks=put(case.clocks, event.clock, ended))
+    in_place = before.is_over and event.in_time
+    late = not event.in_time if before.is_over else _is_late(before, event.occurred_at, recorded_at)
+    known = before.met_recorded_at or before.ended_recorded_at if in_place else None
+    times = {"ended_at": event.occurred_at, "ended_recorded_at": known or recorded_at, "late": before.late or late}
+    return _became(case, before, **times, ended_by=author, ended_as=event.ended_as)
 
 
 @applies(ClockResumed)
 def clock_resumed(case: Case, event: ClockResumed) -> Case:
-    runs = replace(
-        case.clocks[event.clock],
-        met_at=None,
-        met_recorded_at=None,
-        ended_at=None,
-        ended_recorded_at=None,
-        ended_by=None,
-        ended_as=None,
-        late=False,
-    )
-    return replace(case, clocks=put(case.clocks, event.clock, runs))
+    return _became(case, case.clocks[event.clock], late=False)
+
+
+def _became(case: Case, clock: Clock, **how: Any) -> Case:
+    """The case in which a clock ended that way, and no other; in none where nothing is said: then it runs."""
+    after = replace(clock, **{**NOT_OVER, **how})
+    return replace(case, clocks=put(case.clocks, clock.id, after))
 
 
 @applies(ClockOverdue)
@@ -314,6 +303,7 @@ def clock_overdue(case: Case, event: ClockOverdue) -> Case:
     ),
     "MeetClock",
     "EndClock",
+    "EndDuty",
 )
 def running(case: Case, at: datetime) -> Iterable[UUID]:
     """Those that did not end, and of which it was not raised that they ran out. One that had run out before anybody
@@ -326,6 +316,7 @@ def running(case: Case, at: datetime) -> Iterable[UUID]:
 
 @decides.register
 def meet_clock(command: MeetClock, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    require(Way.MEET, case.clocks[command.clock], case, act)
     return met((command.clock,), command, case, act)
 
 
@@ -358,9 +349,13 @@ def met(clocks: Iterable[ClockId], command: Fact, case: Case, act: Act) -> list[
 
 def ended(clock: Clock, how: ClockEnd, command: Fact, act: Act, why: str | None = None, again: bool = False) -> Fact:
     """That a clock ended, in the form in which that is told of its duty. `again`: it may have ended already, and ends
-    otherwise now. Raises AlreadyExists, Invalid for what a correction has superseded."""
+    otherwise now: in time where it had ended so, and then not later than when it was due. Raises AlreadyExists, Invalid
+    for what a correction has superseded."""
     require_running(clock, again)
-    told = {"clock": clock.id, "in_time": in_time(clock, command.occurred_at, act.at)}
+    at, was_in_time = command.occurred_at, clock.is_over and not clock.late
+    if was_in_time and at > clock.due_at:
+        at = clock.met_at or clock.ended_at or at
+    told = {"clock": clock.id, "in_time": was_in_time or in_time(clock, at, act.at), "occurred_at": at}
     if clock.duty in CARE_ENDS or clock.duty is None:  # of an older clock nobody can tell which it is
         sealed = {"how": how, "reason": why, "grounds": None, "ended_as": None}
     else:

@@ -4,10 +4,16 @@ What happened is sealed, so the rules remember no more than its consequence: whi
 Each begins when what its law names comes about: her own report, that the police received one, that protection was
 given. It is met by what is done in the case: the police's acceptance, the order, the request. So the police's windows
 never run while the police know nothing, and no duty to report binds who is not bound, or a case that the police opened.
+
+Whose act begins and meets which stands in standing/clocks.py. What begins by the act of somebody else, as what they
+recorded answers to what others did, is put on record by the system (case/beginning.py): by their own deed nobody learns
+what others did.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -17,9 +23,10 @@ from ..clock_codes import ClockDuty, ClockEnd, ClockStart
 from ..codes import AgencyKind, Reporter
 from ..compartment import Compartment, Coordination
 from ..declaring import Step, field, happened, name_fields
-from ..fact import Act, Fact, IncidentId, recorded
+from ..fact import Act, AgencyCode, ClockId, Fact, IncidentId, recorded
 from ..pathways import PATHWAYS
 from ..persistent import put
+from ..standing.clocks import Way, may
 from ..triggers import BOUND
 from ..violence import ClockNeed
 from ..words import Words
@@ -33,6 +40,8 @@ D = ClockDuty
 
 STARTS_REPORT = frozenset({Reporter.SURVIVOR, Reporter.PROFESSIONAL})
 """Whose word starts the time to report, where the incident does not say whose it was (UU 12/2022 art. 41(2))."""
+NOT_YET = ClockId(UUID(int=0))
+"""The id of a clock that is asked about before there is one."""
 PROTECTIONS = (D.PROTECTION_SV, D.PROTECTION_DV)
 AFTER_PROTECTION = {D.PROTECTION_DV: D.COURT_REQUEST, D.PROTECTION_SV: D.LPSK_REQUEST}
 """The law that temporary protection is on → what the police ask for next."""
@@ -73,6 +82,20 @@ class Found(Struct, frozen=True):
     duties: frozenset[ClockDuty]
     reported_at: datetime | None
     told_at: datetime
+    recorded_at: datetime
+    since: datetime | None = None
+    """What the police received before was no report of it; None of the first incident, which the case is about."""
+
+
+class Beginning(NamedTuple):
+    """The time for a duty that began."""
+
+    duty: ClockDuty
+    incident: IncidentId
+    since: datetime
+    by: ClockStart
+    known_at: datetime
+    """When it could be known of by who owes it, by what was recorded."""
 
 
 class Duties(Part, frozen=True):
@@ -87,9 +110,17 @@ class Duties(Part, frozen=True):
 
 
 @applies(DutiesFound)
-def duties_found(part: Duties, event: DutiesFound) -> Duties:
-    found = Found(event.duties, event.reported_at, event.occurred_at)
-    return replace(part, found=put(part.found, event.incident, found))
+def duties_found(case: Case, event: DutiesFound, author: AgencyCode | None, recorded_at: datetime) -> Case:
+    """When another than the lead told of it is when that was recorded: nobody's word makes a report of an earlier
+    one."""
+    part = case.of(Duties)
+    known = part.found.get(event.incident)
+    since = known.since if known is not None else None
+    if known is None and part.found:
+        since = event.occurred_at if author == case.lead else recorded_at
+    first = known.recorded_at if known is not None else recorded_at
+    found = Found(event.duties, event.reported_at, event.occurred_at, first, since)
+    return case.with_part(replace(part, found=put(part.found, event.incident, found)))
 
 
 @applies(ClocksRuledOut)
@@ -105,18 +136,38 @@ def reported(part: Duties, reporter: Reporter, at: datetime) -> Duties:
 @follows
 def begin_and_meet(before: Case | None, after: Case, change: Fact, act: Act) -> Iterable[Fact]:
     """Duties whose time began by what was decided, and those that it met."""
-    if before is None or not after.of(Duties).found or not PATHWAYS[after.pathway].duties:
+    if before is None or not after.of(Duties).found:
         return
     took_over = change.occurred_at if before.lead != after.lead else None
-    for incident, found in after.of(Duties).found.items():
-        for duty in sorted(found.duties):
-            since, by = _begins(after, duty, found, took_over)
-            if since is not None and not _has(after, incident, duty):
-                yield _started(after, duty, incident, since, by, change.occurred_at)
+    for began in beginning(after, took_over):
+        if may_begin(began.duty, after, act):
+            yield started(after, began, change.occurred_at, act)
     for referral in after.referrals.values():
         was = before.referrals.get(referral.id)
-        if _is_reported(referral) and (was is None or was.accepted_at is None):
-            yield from _met(after, (D.REPORT_TO_POLICE,), referral.accepted_at or act.at, act)
+        if _is_accepted(referral) and (was is None or was.accepted_at is None):
+            reported = [id for id, found in after.of(Duties).found.items() if _is_of(referral, found, after)]
+            yield from _met(after, (D.REPORT_TO_POLICE,), referral.accepted_at or act.at, act, reported)
+
+
+def beginning(case: Case, took_over: datetime | None = None) -> Iterator[Beginning]:
+    """Duties whose time began, by all that is recorded, and of which that is not on record yet."""
+    pathway = PATHWAYS.get(case.pathway)
+    if pathway is None or not pathway.duties:
+        return
+    for incident, found in case.of(Duties).found.items():
+        for duty in sorted(found.duties):
+            if _has(case, incident, duty):
+                continue
+            since, by, known_at = _begins(case, duty, found, took_over)
+            if since is not None:
+                yield Beginning(duty, incident, since, by, known_at)
+
+
+def started(case: Case, began: Beginning, at: datetime, act: Act) -> ClockStarted:
+    """That it began. Where it had run out by then, though it could be known of before, it is no excuse that whoever
+    owes it recorded that late."""
+    event = _started(case, began.duty, began.incident, began.since, began.by, at)
+    return replace(event, known_at=began.known_at) if began.known_at < event.due_at <= act.at else event
 
 
 def order_given(
@@ -125,12 +176,14 @@ def order_given(
     """What follows from temporary protection by the police: the duty is met; the next ones begin; it ends after so many
     days from when she was attended, and not from the paper."""
     yield from _met(case, PROTECTIONS, given_at, act)
+    if not may_begin(D.PROTECTION_END, case, act):
+        return
     lasts = PATHWAYS[case.pathway].protection_lasts
     for incident, found in case.of(Duties).found.items():
         for law in PROTECTIONS:
             if law not in found.duties:
                 continue
-            after, attended = AFTER_PROTECTION[law], attended_from or _police_know(case, found) or given_at
+            after, attended = AFTER_PROTECTION[law], attended_from or _police_know(case, found)[0] or given_at
             if not _has(case, incident, after):
                 yield _started(case, after, incident, given_at, ClockStart.PROTECTION_GIVEN, command.occurred_at)
             end = min(ends_at or attended + lasts[law], attended + lasts[law])
@@ -147,7 +200,7 @@ def court_decided(case: Case, act: Act, at: datetime) -> Iterator[Fact]:
 def asked_for(case: Case, duty: ClockDuty, command: Fact, act: Act) -> Iterator[Fact]:
     """What follows when the court, or LPSK, was asked: the duty is met, and the court has its time."""
     yield from _met(case, (duty,), command.occurred_at, act)
-    if duty is D.COURT_REQUEST:
+    if duty is D.COURT_REQUEST and may_begin(duty, case, act):
         for clock in case.clocks.values():
             if clock.duty is duty and clock.incident is not None and not _has(case, clock.incident, D.COURT_DECISION):
                 yield _started(
@@ -156,10 +209,14 @@ def asked_for(case: Case, duty: ClockDuty, command: Fact, act: Act) -> Iterator[
                 )  # fmt: skip
 
 
-def rule_out(case: Case, needs: frozenset[ClockNeed], command: Fact, act: Act) -> Iterator[Fact]:
-    """That these windows of care are not for her, or are again: those that run end by themselves, started in error."""
+def rule_out(
+    case: Case, needs: frozenset[ClockNeed], said_by: frozenset[AgencyCode], command: Fact, act: Act
+) -> Iterator[Fact]:
+    """That these windows of care are not for her, or are again: those that run end by themselves, started in error.
+    `said_by`: who said it so far. It follows from a word as strong as theirs alone."""
     part = case.of(Duties)
-    if needs == part.ruled_out:
+    way = Way.RULE_OUT if needs - part.ruled_out else Way.RULE_IN
+    if needs == part.ruled_out or not may(way, None, case, act, said_by):
         return
     yield recorded(ClocksRuledOut, command, act, needs=needs)
     for clock in case.clocks.values():
@@ -171,21 +228,35 @@ def rule_out(case: Case, needs: frozenset[ClockNeed], command: Fact, act: Act) -
             )  # fmt: skip
 
 
+def may_begin(duty: ClockDuty, case: Case, act: Act) -> bool:
+    """Whether the time for a duty begins by what somebody does: else it begins as the system finds it (`BeginDuties`),
+    so that nobody else learns by their own deed what others did."""
+    return may(Way.START, Clock(NOT_YET, act.at, duty=duty), case, act)
+
+
+def takes_away(duty: ClockDuty, incident: IncidentId, case: Case, act: Act) -> bool:
+    """Whether by somebody's correction a duty is none: each clock of it has to be theirs to move."""
+    clocks = [c for c in case.clocks.values() if c.incident == incident and c.duty is duty]
+    return all(may(Way.MOVE, clock, case, act) for clock in clocks or [Clock(NOT_YET, act.at, duty=duty)])
+
+
 def _begins(
     case: Case, duty: ClockDuty, found: Found, took_over: datetime | None
-) -> tuple[datetime | None, ClockStart]:
+) -> tuple[datetime | None, ClockStart, datetime]:
     match duty:
         case D.REPORT_TO_POLICE:
-            return _report_begins(case, found, took_over), ClockStart.REPORT
+            return _report_begins(case, found, took_over), ClockStart.REPORT, found.recorded_at
         case D.PROTECTION_SV | D.PROTECTION_DV:
-            return _police_know(case, found), ClockStart.POLICE_RECEIPT
+            since, known_at = _police_know(case, found)
+            return since, ClockStart.POLICE_RECEIPT, known_at
         case _:
-            return None, ClockStart.DECISION
+            return None, ClockStart.DECISION, found.recorded_at
 
 
 def _report_begins(case: Case, found: Found, took_over: datetime | None) -> datetime | None:
     """When somebody who is bound knew of her report; None where nobody does, or the police have it."""
-    if case.lead_kind is AgencyKind.POLICE or any(map(_is_reported, case.referrals.values())):
+    accepted = (r for r in case.referrals.values() if _is_accepted(r))
+    if case.lead_kind is AgencyKind.POLICE or any(_is_of(r, found, case) for r in accepted):
         return None
     later = min((at for at in case.of(Duties).reports if at > found.told_at), default=None)
     said = found.reported_at or later
@@ -198,21 +269,33 @@ def _report_begins(case: Case, found: Found, took_over: datetime | None) -> date
     return latest((said, first)) if first is not None else None
 
 
-def _police_know(case: Case, found: Found) -> datetime | None:
-    """When the police received a report of it, or knew."""
+def _police_know(case: Case, found: Found) -> tuple[datetime | None, datetime]:
+    """When the police received a report of it, or knew; and when what they received was sent."""
+    since = found.since if PATHWAYS[case.pathway].each_incident else None
     if case.lead_kind is AgencyKind.POLICE:
-        return min(case.opened_at, found.told_at)
-    heard = (r.answered_at for r in case.referrals.values() if r.recipient_kind is AgencyKind.POLICE and _carries(r))
-    return min((at for at in heard if at is not None), default=None)
+        return since or min(case.opened_at, found.told_at), found.recorded_at
+    heard = [
+        (max(r.answered_at, since or r.answered_at), r.told_at or found.recorded_at)
+        for r in case.referrals.values()
+        if r.recipient_kind is AgencyKind.POLICE and r.answered_at and _carries(r) and _is_of(r, found, case)
+    ]
+    return min(heard, default=(None, found.recorded_at))
 
 
 def _carries(referral: Referral) -> bool:
     return Compartment.INCIDENT in referral.compartments
 
 
-def _is_reported(referral: Referral) -> bool:
+def _is_accepted(referral: Referral) -> bool:
     """Whether the police accepted a referral that says what happened."""
     return referral.recipient_kind is AgencyKind.POLICE and referral.accepted_at is not None and _carries(referral)
+
+
+def _is_of(referral: Referral, found: Found, case: Case) -> bool:
+    """Whether a referral can be a report of that incident: it was sent, or received by a person, since that was
+    told."""
+    since = found.since if PATHWAYS[case.pathway].each_incident else None
+    return since is None or any(at is not None and at >= since for at in (referral.told_at, referral.answered_at))
 
 
 def _has(case: Case, incident: IncidentId, duty: ClockDuty) -> bool:
@@ -249,9 +332,17 @@ def _started(
     )
 
 
-def _met(case: Case, duties: tuple[ClockDuty, ...], at: datetime, act: Act) -> Iterator[ClockMet]:
+def _met(
+    case: Case,
+    duties: tuple[ClockDuty, ...],
+    at: datetime,
+    act: Act,
+    incidents: Container[IncidentId | None] | None = None,
+) -> Iterator[ClockMet]:
+    """That duties of these incidents (None: of all) were met."""
     for clock in case.clocks.values():
-        if clock.duty in duties and clock.runs:
+        of_these = clock.duty in duties and (incidents is None or clock.incident in incidents)
+        if of_these and clock.runs and may(Way.MEET, clock, case, act):
             yield ClockMet(occurred_at=_not_before(clock, at), clock=clock.id, in_time=in_time(clock, at, act.at))
 
 

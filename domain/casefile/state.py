@@ -197,6 +197,7 @@ class Clock(Struct, frozen=True):
     """When its start was recorded."""
     met_recorded_at: datetime | None = None
     """When it was recorded that it was met, as it was said to have been at `met_at`."""
+    met_by: AgencyCode | None = None
     late: bool = False
     """It had run out when that was recorded, whatever was said."""
     overdue: bool = False
@@ -214,8 +215,7 @@ class Clock(Struct, frozen=True):
     """When it ended, as was said, where nobody says in clear that it was met."""
     ended_recorded_at: datetime | None = None
     ended_by: AgencyCode | None = None
-    ended_as: ClockEnd | None = None
-    """How, of a duty of law; of care that is sealed."""
+    ended_as: ClockEnd | None = None  # how, of a duty of law; of care that is sealed
 
     @property
     def is_over(self) -> bool:

@@ -77,6 +77,11 @@ name_fields(
         "Time of the incident uncertain",
         ("Waktunya tidak pasti", "Its time is uncertain"),
     ),
+    known_at=field(
+        "Dapat diketahui sejak",
+        "Could be known of since",
+        ("Petugas dapat mengetahuinya sejak", "Could be known since"),
+    ),
     started_by=field("Dihitung sejak", "Counted from", ("Dihitung sejak", "Counted from")),
     too_late=field(
         "Sudah lewat sebelum diketahui jejaring",

@@ -9,6 +9,7 @@ from ..declaring import ASKED
 from ..fact import Fact
 from ..timing import not_before, when
 from ..words import LANGUAGES, Language, Words
+from . import clocks
 from .readings import READINGS, Reading
 from .relations import Extent, Relation
 from .roles import ESCALATION, PURPOSES
@@ -66,6 +67,24 @@ NO_PURPOSE = Words("mesin; tanpa tujuan", "a machine; no purpose is asked for")
 ANY_AGENCY = Words("instansi aktif mana pun", "any active agency")
 IN_STATE = Words("keadaan ", "state ")
 NOT_BEFORE = Words("tidak sebelum {}", "not before {}")
+CLOCKS = Words("Apa akibatnya bagi batas waktu", "What it does to a clock")
+CLOCKS_INTRO = Words(
+    "Perkataan siapa berakibat apa bagi sebuah batas waktu, yang sering milik instansi lain (`standing/clocks.py`). "
+    "Perintah yang menyebut batas waktu ditolak bila tidak ada barisnya; akibat yang timbul sendiri (layanan "
+    "diberikan, surat pelindungan, siapa dia, perbaikan data kejadian) hanya terjadi sejauh ada barisnya: selebihnya "
+    "tercatat, dan tidak berakibat apa pun.",
+    "Whose word has which effect on a clock, which is often another agency's (`standing/clocks.py`). A command that "
+    "names a clock is refused where there is no row; what follows of itself (a service delivered, an order, who she "
+    "is, a correction of the incident) follows as far as a row goes: else it is recorded, and nothing follows.",
+)
+OF_LAW = Words("setiap kewajiban menurut undang-undang", "every duty of law")
+OR_ELSE = Words("; atau ", "; or ")
+CLOCK_HEADS = (
+    Words("Batas waktu itu", "The clock"),
+    Words("Kewajiban", "Duty"),
+    Words("Peran", "Roles"),
+    Words("Instansinya", "Its agency"),
+)
 NOTHING = "-"
 
 
@@ -138,6 +157,7 @@ def page(doors: Mapping[str, Sequence[str]]) -> str:
         parts += [f"## {'Bahasa Indonesia' if language == 'id' else 'English'}"]
         parts += [INTRO.said_in(language), PERSON.said_in(language)]
         parts += [f"### {DONE.said_in(language)}", _commands(language)]
+        parts += [f"### {CLOCKS.said_in(language)}", CLOCKS_INTRO.said_in(language), _clocks(language)]
         parts += [f"### {READ.said_in(language)}", _readings(doors, language)]
         parts += [f"### {ROLES.said_in(language)}", _roles(language)]
     return "\n\n".join(parts) + "\n"
@@ -188,6 +208,17 @@ def _readings(doors: Mapping[str, Sequence[str]], language: Language) -> str:
         said = f"{reading.words.said_in(language)}{f': {at}' if at else ''}"
         lines += [[said if n == 0 else "", *cells] for n, cells in enumerate(_cells(reading, language))]
     return _table([head.said_in(language) for head in HEADS], lines)
+
+
+def _clocks(language: Language) -> str:
+    lines = []
+    for row in clocks.ROWS:
+        ties = OR_ELSE.said_in(language).join(to.value.said_in(language) for to in clocks.To if to in row.ties)
+        way = row.way.value.said_in(language)
+        duties = [_list(row.duties - clocks.LAW, language)] if row.duties >= clocks.LAW else []
+        of = ", ".join([*filter(None, duties), OF_LAW.said_in(language)] if duties else [_list(row.duties, language)])
+        lines.append([way, of, _list(row.roles, language), ties])
+    return _table([head.said_in(language) for head in CLOCK_HEADS], lines)
 
 
 def _cells(reading: Reading, language: Language) -> list[InWords]:

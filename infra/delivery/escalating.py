@@ -21,6 +21,7 @@ from ...api.application.of_one_case import not_carried
 from ...api.application.ports import Clock, Gone, Moved, Unavailable, Unreadable
 from ...domain.case import stopping
 from ...domain.case.ages import WarnOfMajority
+from ...domain.case.beginning import BeginDuties
 from ...domain.case.consents import ExpireConsent
 from ...domain.case.departing import LapseAssignment
 from ...domain.case.expiring import WarnOfExpiry
@@ -184,7 +185,7 @@ class Escalator:
             unanswered = referral_box.unanswered(db, now, HIGHEST_ESCALATION)
             stalled = referral_box.stalled(db, now)
             ran_out = escalations.ran_out(db, now)
-            announced = escalations.announced(db, now)
+            announced, begun = escalations.announced(db, now), escalations.to_begin(db)
             waiting = stops.waiting(db, now, CONSENT_TIMES.answer, stopping.HIGHEST_REMINDER)
             ending = expiring.to_warn_of(db, now)
             grown_up = coming_of_age.to_say(db, now)
@@ -195,6 +196,8 @@ class Escalator:
             unkept, lapsed = legal_holds.to_ask_about(db, now), legal_holds.lapsed(db, now)
         for case in apart:
             yield from self._not_carried(CaseId(case), now)
+        for case in begun:
+            yield Due(case, BeginDuties(occurred_at=now))
         for case, agency, person in gone:
             yield Due(case, LapseAssignment(occurred_at=now, agency=agency, person=ActorId(person)))
         for case, hold in unkept:

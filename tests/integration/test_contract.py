@@ -33,7 +33,7 @@ from rujukan.domain import webhook as w
 from rujukan.domain.agency_hours import SetHours
 from rujukan.domain.agency_keys import ApproveResealing, AskResealing, RefuseResealing, RegisterKey, RetireKey
 from rujukan.domain.case.assessments import AgreeSafetyPlan, AssessNeeds, AssessRisk
-from rujukan.domain.case.clock_ends import EndClock, FindNotIndicated, ResumeClock
+from rujukan.domain.case.clock_ends import EndClock, EndDuty, FindNotIndicated, ResumeClock
 from rujukan.domain.case.conferences import AgreeAction, FinishAction, HoldConference
 from rujukan.domain.case.confirming import ConfirmConsent, ContradictConsent
 from rujukan.domain.case.consents import GiveConsent, NarrowConsent, RefuseConsent, WithdrawConsent
@@ -354,10 +354,16 @@ def _intake(walk: Walk, case: str) -> None:
         walk.take(AssessNeeds, case=case)
         walk.take(AssessRisk, case=case)
         walk.take(AgreeSafetyPlan, case=case)
+        walk.propose(ReceiveReport, f"/cases/{case}/reports", channel="in-person", reporter="survivor")
         clocks = walk.read(f"/cases/{case}")["clocks"]
         walk.take(MeetClock, case=case, clock=clocks[0]["clock"])
         walk.take(EndClock, case=case, clock=clocks[1]["clock"])
         walk.take(ResumeClock, case=case, clock=clocks[1]["clock"])
+    of_law = next(c["clock"] for c in clocks if c["duty"] not in (None, "care"))
+    with walk.acting("uptd-ppa", Role.SUPERVISOR):
+        decided = walk.take(EndDuty, case=case, clock=of_law)
+    with walk.acting("uptd-ppa", Role.LEGAL_REVIEWER, Purpose.LEGAL):
+        walk.take(ApproveProposal, proposal=decided)
 
 
 def _consent_and_referrals(walk: Walk, case: str) -> str:

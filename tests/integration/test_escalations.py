@@ -20,6 +20,7 @@ from rujukan.domain.case.consents import ConsentGiven, WithdrawConsent
 from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral, StartReferral
 from rujukan.domain.case.glass import RaiseGlassReview, ReviewGlass
 from rujukan.domain.case.holds import PlaceLegalHold
+from rujukan.domain.case.incidents import RecordIncident
 from rujukan.domain.case.intake import CaseOpened
 from rujukan.domain.case.keeping import HoldConfirmationDue, HoldConfirmed, HoldLapsed
 from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer
@@ -31,7 +32,8 @@ from rujukan.domain.case.referrals import CancelReferral, ReferralSent, SendRefe
 from rujukan.domain.case.reminders import EscalateReferral, ReferralEscalated, ReferralUndelivered
 from rujukan.domain.case.staffing import PersonExcluded
 from rujukan.domain.case.uncovered import EndUncoveredReferral, UncoveredEndAnnounced, UncoveredReferralEnded
-from rujukan.domain.casefile.clocks import ClockOverdue, MeetClock
+from rujukan.domain.casefile.clocks import ClockOverdue, ClockStarted, MeetClock
+from rujukan.domain.clock_codes import ClockDuty
 from rujukan.domain.codes import (
     AgencyKind,
     CloseReason,
@@ -46,13 +48,16 @@ from rujukan.domain.codes import (
 )
 from rujukan.domain.declaring import event_type
 from rujukan.domain.delivery import AcknowledgeDeliveries, Failure, Mark, Marks
+from rujukan.domain.disclosure import Written
 from rujukan.domain.fact import ActorId, CaseId, ExclusionId, Fact, ReferralId
 from rujukan.domain.pathways import HOLD_TIMES
+from rujukan.domain.violence import GbvType, ToldBy, ViolenceForm
 from rujukan.infra import composition
 from rujukan.infra.database import FOLLOWER, as_role
 from rujukan.infra.delivery.escalating import Escalator
 from rujukan.infra.keys.home import UnwrapFailed
 from rujukan.infra.settings import Settings
+from rujukan.infra.system_act import SYSTEM_AGENCY
 from rujukan.projections import deliveries, escalations, legal_holds, referral_box
 
 DAY = timedelta(days=1)
@@ -593,6 +598,26 @@ def test_a_clock_that_its_recipient_met_is_raised_to_it_no_more(tower: Tower) ->
     tower.office.does("rsud", case, MeetClock, clock=soonest)
     assert tower.sees("rsud", case) == [("clock", 1, "recipient", True)]
     assert tower.sees("uptd-ppa", case) == [("clock", 2, "lead", True)]
+
+
+def test_a_duty_that_begins_by_what_several_did_is_begun_by_the_system_and_told_to_the_lead(tower: Tower) -> None:
+    """The hospital records what she told it; that the lead is bound to report follows from who leads."""
+    case = tower.opens()
+    tower.refers(case)
+    of = {"forms": frozenset({ViolenceForm.SEXUAL}), "gbv_type": GbvType.RAPE, "told_by": ToldBy.SURVIVOR}
+    tower.office.does("rsud", case, RecordIncident, incident=uuid4(), **of)
+
+    def reports() -> list[Written]:
+        log = tower.office.ports.log.read(case)
+        return [w for w in log if isinstance(w.event, ClockStarted) and w.event.duty is ClockDuty.REPORT_TO_POLICE]
+
+    assert reports() == []
+    for _ in range(2):
+        tower.turns(composition.now())
+    (began,) = reports()
+    assert began.author == SYSTEM_AGENCY
+    until(lambda: tower._sequence("uptd-ppa", began.position) is not None)
+    assert tower._sequence("rsud", began.position) is None
 
 
 def test_a_worker_whose_lists_are_old_raises_nothing_that_was_answered(tower: Tower, settings: Settings) -> None:

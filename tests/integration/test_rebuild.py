@@ -32,11 +32,13 @@ from some import some, thorough
 from rujukan import projections
 from rujukan.domain.case.consents import WithdrawConsent
 from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral, StartReferral
+from rujukan.domain.case.incidents import RecordIncident
 from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.case.staffing import AssignPerson, ExcludePerson
 from rujukan.domain.case.stopping import StopSharing
 from rujukan.domain.case.uncovered import EndUncoveredReferral
 from rujukan.domain.codes import ConsentBy, Role, Service, StopAbout, Urgency
+from rujukan.domain.violence import GbvType, ToldBy, ViolenceForm
 from rujukan.infra import composition
 from rujukan.infra.database import AWAY, FOLLOWER, as_role
 from rujukan.infra.settings import Settings
@@ -66,6 +68,7 @@ def office(settings: Settings) -> Iterator[Office]:
         said = {"stop": uuid4(), "about": StopAbout.EVERYTHING, "said_by": frozenset({ConsentBy.SURVIVOR})}
         opened.does("lbh", tell_lateness(opened), StopSharing, **said)
         announces_an_end(opened)
+        records_what_binds_the_lead(opened)
         yield opened
 
 
@@ -81,6 +84,15 @@ def announces_an_end(office: Office) -> None:
     for consent in known.consents:
         office.does("uptd-ppa", case, WithdrawConsent, consent=consent)
     office.does("uptd-ppa", case, EndUncoveredReferral, referral=referral, reason="r", role=Role.SUPERVISOR)
+
+
+def records_what_binds_the_lead(office: Office) -> None:
+    """A recipient does: that the lead's duty began by it is the system's to record, and it does not look here."""
+    case = office.opens(composition.now())
+    office.consents(case, "rsud", "incident")
+    office.refers(case, "rsud", Service.HEALTH)
+    of = {"forms": frozenset({ViolenceForm.SEXUAL}), "gbv_type": GbvType.RAPE, "told_by": ToldBy.SURVIVOR}
+    office.does("rsud", case, RecordIncident, incident=uuid4(), **of)
 
 
 @pytest.fixture(autouse=True)

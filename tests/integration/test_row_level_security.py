@@ -37,7 +37,7 @@ from rujukan.domain import catalogue, persons
 from rujukan.domain.agency import AddMember
 from rujukan.domain.case.ages import AssessAge, WarnOfMajority
 from rujukan.domain.case.assessments import AgreeSafetyPlan, AssessNeeds, AssessRisk
-from rujukan.domain.case.clock_ends import EndClock, FindNotIndicated, ResumeClock
+from rujukan.domain.case.clock_ends import EndClock, EndDuty, FindNotIndicated, ResumeClock
 from rujukan.domain.case.conferences import AgreeAction, FinishAction, HoldConference
 from rujukan.domain.case.confirming import ConfirmConsent, ContradictConsent
 from rujukan.domain.case.consents import GiveConsent, RefuseConsent
@@ -116,6 +116,7 @@ NOT_FOR_THE_SERVICE = {
     "announced_end",
     "running_clock",
     "sharing_alone",
+    "waiting_duty",
 }
 """Tables that followers alone read."""
 OPEN_TO_ALL = {"agency"}
@@ -531,10 +532,13 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
     found = office.casework.case(case)
     assert found is not None
     for clock in found.clocks.values():
-        says(case, EndClock, clock=clock.id, how=ClockEnd.DECLINED)
-        says(case, ResumeClock, clock=clock.id)
         if clock.duty is ClockDuty.CARE:
+            says(case, EndClock, clock=clock.id, how=ClockEnd.DECLINED)
+            says(case, ResumeClock, clock=clock.id)
             says(case, FindNotIndicated, "rsud", clock=clock.id)
+        else:
+            says(case, EndDuty, clock=clock.id, how=ClockEnd.DECLINED, role=Role.SUPERVISOR)
+            says(case, ResumeClock, clock=clock.id)
     says(case, CompleteReferral, "rsud", **referral, outcome=Outcome.PARTIAL)
     says(case, RecordNote, note=uuid4())
     says(case, RecordContactAttempt, note=uuid4(), reached=True)
@@ -632,8 +636,8 @@ def test_the_markers_are_in_every_protected_field_of_every_event(office: Office,
     assert not protected - said
     assert said >= SAID_BY_THE_SYSTEM
     content = b" ".join(json for _, segments in opened.values() for json in segments.values()).decode()
-    in_its_proposal = f"{MARKER}-{EndExclusion.__name__}-reason"  # of law: the case refers to it
-    assert [marker for marker in markers if marker not in content] == [in_its_proposal]
+    in_proposals = {f"{MARKER}-{EndExclusion.__name__}-reason", f"{MARKER}-{EndDuty.__name__}-grounds"}
+    assert {marker for marker in markers if marker not in content} == in_proposals, "to which the case refers"
     assert [word for word in (*UNMISTAKABLE, NIK, BORN.isoformat()) if word not in content] == []
 
 

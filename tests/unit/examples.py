@@ -153,6 +153,7 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
         "started_by": k.ClockStart.INCIDENT,
         "guessed": True,
         "too_late": False,
+        "known_at": AT,
     },
     ClockEnded: {
         "clock": an_id("clock"),

@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from msgspec.structs import replace
 from story import (
     ACTION,
     C1,
@@ -54,7 +55,8 @@ from rujukan.domain.case import Case
 from rujukan.domain.case import glass as g
 from rujukan.domain.case.ages import AssessAge, ReassessUrgency, WarnOfMajority
 from rujukan.domain.case.assessments import AgreeSafetyPlan, AssessNeeds, AssessRisk
-from rujukan.domain.case.clock_ends import EndClock, FindNotIndicated, ResumeClock
+from rujukan.domain.case.beginning import BeginDuties
+from rujukan.domain.case.clock_ends import EndClock, EndDuty, FindNotIndicated, ResumeClock
 from rujukan.domain.case.conferences import ActionAgreed, AgreeAction, FinishAction, HoldConference
 from rujukan.domain.case.confirming import ConfirmConsent, ContradictConsent
 from rujukan.domain.case.consents import (
@@ -149,7 +151,7 @@ from rujukan.domain.casefile.ages import AgeAssessed
 from rujukan.domain.casefile.assigning import PersonAssigned
 from rujukan.domain.casefile.clocks import MeetClock, RaiseClock
 from rujukan.domain.casefile.stopping import SharingStopped
-from rujukan.domain.clock_codes import AskedOf, ClockEnd
+from rujukan.domain.clock_codes import AskedOf, ClockDuty, ClockEnd
 from rujukan.domain.codes import (
     AgeGroup,
     AgencyKind,
@@ -177,12 +179,12 @@ from rujukan.domain.codes import (
 )
 from rujukan.domain.fact import Fact
 from rujukan.domain.persons import AgeBasis, Capacity, SetAside
-from rujukan.domain.violence import Need, RiskLevel
+from rujukan.domain.violence import ClockNeed, Need, RiskLevel
 
 S = ReferralStatus
 
 ERASURE, FLAG, NEW = an_id("erasure"), an_id("flag"), an_id("new")
-STOP = an_id("stop")
+STOP, DUTY = an_id("stop"), an_id("clock of a duty")
 WISHED, ALONE = an_id("asked to share"), an_id("shared alone")
 EXCLUSION, KIN, ON_IT = an_id("exclusion"), an_id("who is kin"), an_id("case-worker of rsud")
 ASKER = an_id("who asked")
@@ -265,6 +267,7 @@ def happened(
         say(SurvivorContactRecorded, phone="0000"),
         incident(),
         clock(),
+        replace(clock(), clock=DUTY, duty=ClockDuty.REPORT_TO_POLICE, need=ClockNeed.REPORT_TO_POLICE),
         *brought_to(S.ACCEPTED, R2, of=SHARED, **PLACES["rsud"]),
         *brought_to(S.ACCEPTED, an_id("to another"), of=("safety",), **PLACES["rumah-aman"]),
         *brought_to(S.COMPLETED, an_id("ended"), **PLACES["dinsos"]),
@@ -399,9 +402,11 @@ COMMANDS: Mapping[type[Fact], Fact] = {
         say(LowerFlag, flag=FLAG),
         say(MeetClock, clock=CLOCK),
         say(EndClock, clock=CLOCK, how=ClockEnd.DECLINED),
+        say(EndDuty, clock=DUTY, how=ClockEnd.NOT_DONE, grounds="g"),
         say(FindNotIndicated, clock=CLOCK, reason="immune"),
         say(ResumeClock, clock=CLOCK, reason="a slip"),
         say(RaiseClock, clock=CLOCK),
+        say(BeginDuties),
         say(AssignCaseWorker, worker=WORKER),
         say(AskLeadTransfer, transfer=NEW, to="rsud", reason="r"),
         say(AcceptLeadTransfer, transfer=TRANSFER),

@@ -30,7 +30,7 @@ from story import (
 )
 
 from rujukan.domain.case import decide
-from rujukan.domain.case.clock_ends import OTHERWISE, EndClock, FindNotIndicated, ResumeClock
+from rujukan.domain.case.clock_ends import BY_DECISION, OTHERWISE, EndClock, EndDuty, FindNotIndicated, ResumeClock
 from rujukan.domain.casefile.clocks import (
     ClockEnded,
     ClockResumed,
@@ -65,6 +65,10 @@ def end(how: ClockEnd, why: str | None = None) -> EndClock:
     return say(EndClock, clock=CLOCK, how=how, reason=why)
 
 
+def decides(how: ClockEnd = ClockEnd.NOT_DONE) -> EndDuty:
+    return say(EndDuty, clock=CLOCK, how=how, grounds="she said so")
+
+
 SHARED = [consent(of=("health",)), *brought_to(S.IN_PROGRESS, of=("health",), clocks=(CLOCK,))]
 NOT_INDICATED = say(FindNotIndicated, clock=CLOCK, reason="immune")
 
@@ -77,7 +81,11 @@ def test_nobody_has_to_say_met_for_what_was_not_done(how: ClockEnd) -> None:
     given(opened(), care()).when(end(how, "she said so")).then(
         say(ClockEnded, clock=CLOCK, in_time=True, how=how, reason="she said so")
     )
-    given(opened(), duty()).when(end(how, "she said so")).then(
+
+
+@pytest.mark.parametrize("how", sorted(BY_DECISION))
+def test_a_duty_of_law_that_is_not_done_ends_by_decision_with_its_grounds(how: ClockEnd) -> None:
+    given(opened(), duty()).when(decides(how)).then(
         say(ClockEnded, clock=CLOCK, in_time=True, ended_as=how, grounds="she said so")
     )
 
@@ -113,17 +121,17 @@ def test_a_clinicians_word_takes_the_place_of_what_was_said_before() -> None:
 
 
 def test_a_clock_ends_once() -> None:
-    for first in (end(ClockEnd.DECLINED), say(MeetClock, clock=CLOCK)):
-        for started in (care(), duty()):
+    for started, otherwise in ((care(), end(ClockEnd.DECLINED)), (duty(), decides())):
+        for first in (otherwise, say(MeetClock, clock=CLOCK)):
             ended = given(opened(), started).when(first).events
-            for second in (end(ClockEnd.DECLINED), say(MeetClock, clock=CLOCK)):
+            for second in (otherwise, say(MeetClock, clock=CLOCK)):
                 given(opened(), started, *ended).when(second).refused(AlreadyDone, what="the clock's end")
 
 
 def test_an_end_that_was_a_mistake_is_undone() -> None:
     resume = say(ResumeClock, NOON + HOUR, clock=CLOCK, reason="the wrong one")
-    for started in (care(), duty()):
-        for first in (end(ClockEnd.DECLINED), say(MeetClock, clock=CLOCK)):
+    for started, otherwise in ((care(), end(ClockEnd.DECLINED)), (duty(), decides())):
+        for first in (otherwise, say(MeetClock, clock=CLOCK)):
             ended = given(opened(), started).when(first).events
             case = given(opened(), started, *ended).when(resume, by=later(LEAD, HOUR)).then_only(ClockResumed)
             assert case.clocks[CLOCK].runs

@@ -100,6 +100,7 @@ OTHERWISE: Mapping[str, Mapping[str, str]] = {
     "RaiseStalled": {},
     "EndAnnouncedReferral": {},
     "LapseHold": {},
+    "BeginDuties": {},
 }
 """What asks for no case, leads out of a state, or is the system's, of work (where nothing is said, it is a wrong move).
 All else is work: it needs an open file; who finds that there is some re-opens it, or goes on in the living one."""

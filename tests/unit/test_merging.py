@@ -295,6 +295,7 @@ SETTLES = {
     "LowerFlag": "flags",
     "MeetClock": "clocks",
     "EndClock": "clocks",
+    "EndDuty": "clocks",
     "FindNotIndicated": "clocks",
     "ResumeClock": "clocks",
     "AcceptLeadTransfer": "transfer",

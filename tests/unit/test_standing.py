@@ -143,9 +143,11 @@ RaiseFlag                 ws---y  yyyaaauu    ccccccuu    uuuuuuuu
 LowerFlag                 ws---y  yyuaaauu    ccccccuu    uuuuuuuu
 MeetClock                 ws---y  yyuaaauu    ccccccuu    uuuuuuuu
 EndClock                  ws---y  yyuaaauu    ccccccuu    uuuuuuuu
+EndDuty                   -s---y  yauaaauu    ccccccuu    uuuuuuuu
 FindNotIndicated          ws----  ayuaaauu    ccccccuu    uuuuuuuu
 ResumeClock               ws---y  yyuaaauu    ccccccuu    uuuuuuuu
 RaiseClock                -----y  yyyyyyyy    wwwwwwww    uuuuuuuu
+BeginDuties               -----y  wwwwwwww    wwwwwwww    uuuuuuuu
 AssignCaseWorker          -s---y  yaaaaauu    ccccccuu    uuuuuuuu
 AskLeadTransfer           -s---y  yaaaaauu    ccccccuu    uuuuuuuu
 AcceptLeadTransfer        -s---y  uuuuuyuu    ccccccuu    uuuuuuuu

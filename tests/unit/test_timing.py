@@ -198,6 +198,7 @@ ACCOUNT: dict[str, Answers | None] = {
     "LowerFlag": Answers("FlagRaised"),
     "MeetClock": Answers("", time=NOON),
     "EndClock": Answers("", time=NOON),
+    "EndDuty": Answers("", time=NOON),
     "FindNotIndicated": Answers("", time=NOON),
     "ResumeClock": Answers("ClockMet", "clock", command=say(ResumeClock, clock=ENDED_CLOCK, reason="a slip")),
     "RaiseClock": Answers("", time=NOON + DAY),
@@ -251,7 +252,7 @@ AS_RECORDED |= {
     "EndAnnouncedReferral",
 }
 AS_RECORDED |= {"AssignPerson", "EndAssignment", "ExcludePerson", "EndExclusion", "SeparateCase", "LapseAssignment"}
-AS_RECORDED.add("CarryExclusion")
+AS_RECORDED |= {"CarryExclusion", "BeginDuties"}
 """What takes effect as it is recorded."""
 
 
