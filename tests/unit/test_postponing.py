@@ -16,6 +16,7 @@ from story import (
     HOUR,
     NETWORK,
     NOON,
+    R1,
     R2,
     R3,
     SUPERVISOR,
@@ -57,8 +58,8 @@ from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral, Resu
 from rujukan.domain.case.lead import LeadTransferAsked
 from rujukan.domain.case.notes import NoteRecorded, RecordNote
 from rujukan.domain.case.overrides import SharedWithoutConsent
-from rujukan.domain.case.referrals import DraftReferral, SendReferral
-from rujukan.domain.case.uncovered import EndAnnouncedReferral, EndUncoveredReferral
+from rujukan.domain.case.referrals import CancelReferral, DraftReferral, SendReferral
+from rujukan.domain.case.uncovered import EndAnnouncedReferral, EndUncoveredReferral, announced_end
 from rujukan.domain.casefile.evolving import fold_log, said
 from rujukan.domain.codes import (
     AgencyKind,
@@ -429,3 +430,55 @@ def test_before_that_they_do_keep_it_so_the_property_says_something() -> None:
     assert not tale.does(GO_ON, OFFICER), "the lead has not asked her"
     tale.lead()
     assert tale.does(GO_ON, OFFICER)
+
+
+# Two people of the lead, alone -----------------------------------------------------------------------------------
+
+THEIRS: list[tuple[Fact, Act]] = [
+    (ASK, SUPERVISOR),
+    (replace(ASK, whole=False, compartments=frozenset({"incident", "health"})), SUPERVISOR),
+    (APPROVE, OFFICER),
+    (GO_ON, OFFICER),
+    (say(WithdrawConsent, consent=C1), act("uptd-ppa")),
+    (say(CancelReferral, referral=R1), act("uptd-ppa")),
+    (say(EndUncoveredReferral, referral=R1, reason="r"), SUPERVISOR),
+    (say(EndAnnouncedReferral, referral=R1), SYSTEM),
+]
+IN_HAND = [S.RECEIVED, S.ACCEPTED, S.IN_PROGRESS, S.ON_HOLD]
+
+
+@for_any(
+    st.lists(st.tuples(st.integers(0, len(THEIRS) - 1), st.integers(0, 30)), max_size=14),
+    st.sampled_from(IN_HAND),
+    st.sampled_from(list(Urgency)),
+    st.booleans(),
+)
+@example([(5, 0), (0, 0), (2, 0)], S.IN_PROGRESS, Urgency.EMERGENCY, False)
+@example([(4, 0), (6, 0), (7, 25), (0, 0), (2, 0)], S.IN_PROGRESS, Urgency.URGENT, False)
+@example([(1, 0), (2, 0)], S.RECEIVED, Urgency.EMERGENCY, False)
+@example([(5, 0), (0, 0), (2, 80)], S.IN_PROGRESS, Urgency.ROUTINE, True)
+def test_two_of_the_lead_destroy_nothing_that_runs_within_a_day_nor_what_the_police_are_asked(
+    moves: list[tuple[int, int]], status: S, urgency: Urgency, police: bool
+) -> None:
+    """Whatever they do, in whatever order: the hospital has a day at least, of an emergency three, to learn that its
+    work was ended; and what a hospital reports to the police by its duty stays as long as it is not answered."""
+    in_hand = urgency is Urgency.EMERGENCY or status in (S.IN_PROGRESS, S.ON_HOLD)
+    to_police = [(event, "rsud") for event in [draft(R2, sender="rsud", **TO_POLICE), sent(R2)]]
+    report = [*GROUNDS["a duty of a health service"], *to_police] if police else []
+    case, now = the_case(*referred(status, urgency=urgency), *report), NOON
+    unaware = now
+    """Until when the hospital had heard of no end."""
+    for choice, hours in moves:
+        now += hours * HOUR
+        if case.referrals[R1].status.is_open and announced_end(case, case.referrals[R1]) is None:
+            unaware = now
+        command, by = THEIRS[choice]
+        try:
+            events = decide(replace(command, occurred_at=now), case, replace(by, at=now), NETWORK)
+        except Refusal:
+            continue
+        case = fold_log(said(events, by.agency, now), case) or case
+        if any(isinstance(event, CaseErased) for event in events):
+            assert not police
+            assert not in_hand or now - unaware >= END_TIMES.windows[urgency]
+            return
