@@ -179,9 +179,8 @@ def what_was_held(
     spans = (
         span
         for case in cases.found.values()
-        if act.agency in (whose, case.lead)
-        for span in case.spans
-        if span.agency == whose and span.holds_at(when) and (cursor is None or _place(span) > cursor)
+        for span in case.shown_to(act.agency, whose)
+        if span.holds_at(when) and (cursor is None or _place(span) > cursor)
     )
     shown = (span for span in sorted(spans, key=_place) if not rooms.casework.hides(span.holding.case, act))
     found = page([_entry(span) for span in islice(shown, limit)], limit, lambda e: (e.position, e.relation, e.of))

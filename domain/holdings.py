@@ -132,6 +132,10 @@ class CaseHeld(NamedTuple):
     spans: tuple[Span, ...] = ()
     acted: Mapping[tuple[ActorId, AgencyCode], datetime] = {}
 
+    def shown_to(self, agency: AgencyCode, whose: AgencyCode) -> tuple[Span, ...]:
+        """What one agency held, for another that asks: its own an agency sees, and that of all where it leads."""
+        return tuple(span for span in self.spans if span.agency == whose) if agency in (whose, self.lead) else ()
+
 
 def held_of(events: Iterable[Written]) -> CaseHeld | None:
     """The holdings of a case, told by all its events from the first; None where there are none."""
