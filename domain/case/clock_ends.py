@@ -77,7 +77,7 @@ class EndClock(Fact, frozen=True, kw_only=True):
     "menginginkannya, tidak berlaku, atau dimulai karena keliru. Diputuskan supervisor dengan alasan, dan ditinjau "
     "orang lain di instansi penanggung jawab.",
     tag="work",
-    example={"how": "not-done", "grounds": "Ia dewasa dan menolak pelaporan; sudah dijelaskan."},
+    example={"ended_as": "not-done", "grounds": "Ia dewasa dan menolak pelaporan; sudah dijelaskan."},
 )
 class EndDuty(Fact, frozen=True, kw_only=True):
     """Decide that a duty of law ends without what it is for: it is not done, she declined, it does not apply, or it was
@@ -85,7 +85,7 @@ class EndDuty(Fact, frozen=True, kw_only=True):
     does not end it alone."""
 
     clock: Coordination[ClockId]
-    how: Coordination[ClockEnd]
+    ended_as: Coordination[ClockEnd]
     grounds: Legal[Text]
 
 
@@ -154,9 +154,9 @@ def end_duty(command: EndDuty, case: Case, act: Act, network: Network) -> Sequen
             field="clock", must=Words("harus kewajiban menurut undang-undang", "be of a duty of law; see other-end")
         )
     require(Way.END, clock, case, act)
-    if command.how not in BY_DECISION:
-        raise Invalid(field="how", must=one_of(BY_DECISION))
-    return [ended(clock, command.how, command, act, command.grounds)]
+    if command.ended_as not in BY_DECISION:
+        raise Invalid(field="ended_as", must=one_of(BY_DECISION))
+    return [ended(clock, command.ended_as, command, act, command.grounds)]
 
 
 @decides.register

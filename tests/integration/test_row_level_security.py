@@ -537,7 +537,7 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
             says(case, ResumeClock, clock=clock.id)
             says(case, FindNotIndicated, "rsud", clock=clock.id)
         else:
-            says(case, EndDuty, clock=clock.id, how=ClockEnd.DECLINED, role=Role.SUPERVISOR)
+            says(case, EndDuty, clock=clock.id, ended_as=ClockEnd.DECLINED, role=Role.SUPERVISOR)
             says(case, ResumeClock, clock=clock.id)
     says(case, CompleteReferral, "rsud", **referral, outcome=Outcome.PARTIAL)
     says(case, RecordNote, note=uuid4())

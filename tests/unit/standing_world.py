@@ -402,7 +402,7 @@ COMMANDS: Mapping[type[Fact], Fact] = {
         say(LowerFlag, flag=FLAG),
         say(MeetClock, clock=CLOCK),
         say(EndClock, clock=CLOCK, how=ClockEnd.DECLINED),
-        say(EndDuty, clock=DUTY, how=ClockEnd.NOT_DONE, grounds="g"),
+        say(EndDuty, clock=DUTY, ended_as=ClockEnd.NOT_DONE, grounds="g"),
         say(FindNotIndicated, clock=CLOCK, reason="immune"),
         say(ResumeClock, clock=CLOCK, reason="a slip"),
         say(RaiseClock, clock=CLOCK),

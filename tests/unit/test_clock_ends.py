@@ -66,7 +66,7 @@ def end(how: ClockEnd, why: str | None = None) -> EndClock:
 
 
 def decides(how: ClockEnd = ClockEnd.NOT_DONE) -> EndDuty:
-    return say(EndDuty, clock=CLOCK, how=how, grounds="she said so")
+    return say(EndDuty, clock=CLOCK, ended_as=how, grounds="she said so")
 
 
 SHARED = [consent(of=("health",)), *brought_to(S.IN_PROGRESS, of=("health",), clocks=(CLOCK,))]

@@ -195,9 +195,9 @@ COMMANDS: dict[str, tuple[Any, type[Fact], dict[str, Any]]] = {
     "acts earlier": (world, CorrectIncident, {**incident_fields(**EARLIER), "reason": "r"}),
     "no violence": (world, CorrectIncident, {**incident_fields(**NO_VIOLENCE), "reason": "r"}),
     "meet report": (world, MeetClock, {"clock": "report"}),
-    "end report": (world, EndDuty, {"clock": "report", "how": ClockEnd.NOT_DONE, "grounds": "g"}),
+    "end report": (world, EndDuty, {"clock": "report", "ended_as": ClockEnd.NOT_DONE, "grounds": "g"}),
     "meet protection": (world, MeetClock, {"clock": "sv"}),
-    "end protection": (world, EndDuty, {"clock": "sv", "how": ClockEnd.DECLINED, "grounds": "g"}),
+    "end protection": (world, EndDuty, {"clock": "sv", "ended_as": ClockEnd.DECLINED, "grounds": "g"}),
     "police order": (world, RecordProtectionOrder, of_order(OrderKind.POLICE)),
     "court order": (protected, RecordProtectionOrder, of_order(OrderKind.COURT)),
     "LPSK asked": (protected, RequestProtection, {"asked": AskedOf.LPSK}),
@@ -275,7 +275,7 @@ def test_a_duty_of_law_is_ended_by_no_case_worker(role: Role) -> None:
 def test_a_duty_ends_otherwise_by_decision_and_care_by_what_is_said_of_care() -> None:
     case, ids = world()
     end = say(EndClock, clock=ids["report"], how=ClockEnd.NOT_APPLICABLE, reason="r")
-    decided = say(EndDuty, clock=ids["pep"], how=ClockEnd.NOT_DONE, grounds="g")
+    decided = say(EndDuty, clock=ids["pep"], ended_as=ClockEnd.NOT_DONE, grounds="g")
     for command, role in ((end, Role.CASE_WORKER), (decided, Role.SUPERVISOR)):
         with pytest.raises(Invalid) as refused:
             decide(command, case, act("uptd-ppa", role), NETWORK)
