@@ -64,7 +64,7 @@ def test_the_police_end_no_emergency_of_the_hospital(story: Story) -> None:
         assert (known.status_code, known.json()) == (404, unknown.json()), "an id gives nothing"
     stop = story.post(POLICE, f"{here}/stops", about="everything", **SAID)["id"]
     assert status(story, emergency) == "in-progress"
-    assert status(story, of_police) == "on-hold", "it is concerned itself"
+    assert status(story, of_police) == "in-progress", "what they received stays with them (UU 27/2022 art. 15)"
     assert story.opened(HOSPITAL) == {"health"}
     assert story.opened(POLICE, Purpose.PROTECTION) == set()
 
