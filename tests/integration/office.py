@@ -284,6 +284,16 @@ def erases(office: Office, case: UUID, *compartments: str) -> UUID:
     return erasure
 
 
+def finishes(office: Office, case: UUID) -> None:
+    """All that is asked of others in it is done and over: a part of a file that an open referral carries is kept."""
+    found = office.casework.case(CaseId(case))
+    assert found is not None
+    for referral in (r for r in found.referrals.values() if r.status.is_open):
+        for move in (ReceiveReferral, AcceptReferral, StartReferral):
+            office.does(referral.recipient, case, move, referral=referral.id)
+        office.does(referral.recipient, case, CompleteReferral, referral=referral.id, outcome=Outcome.DELIVERED)
+
+
 def asks_to_erase(office: Office, case: UUID, *compartments: str) -> UUID:
     erasure = uuid4()
     office.does(

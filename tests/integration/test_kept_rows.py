@@ -15,7 +15,7 @@ import pytest
 from damaging import believe_facts, case_with, damaged_streams, main_of, positions_of
 from fetching import Place, consent_of, fetched, note
 from flipping import flip, size
-from office import catch_up, erases, until
+from office import catch_up, erases, finishes, until
 from psycopg.rows import dict_row
 from some import thorough
 
@@ -309,6 +309,7 @@ def test_who_is_to_delete_copies_is_asked_though_the_row_that_says_so_is_gone_or
     if why == "a consent ended":
         place.office.does("uptd-ppa", case, WithdrawConsent, consent=consent_of(place.office, case))
     else:
+        finishes(place.office, case)
         erases(place.office, case, "health")
     with composition.follower(settings) as source:
         source.keep_up()

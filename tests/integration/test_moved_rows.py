@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from damaging import case_with, changed, damaged_streams, look_again, positions_of
 from fetching import Place
-from office import LEAD_PEOPLE, asks_to_erase, catch_up, erases
+from office import LEAD_PEOPLE, asks_to_erase, catch_up, erases, finishes
 from some import thorough
 from test_health import fold, look, register
 
@@ -80,6 +80,7 @@ def test_agencies_are_asked_to_delete_once_the_row_that_says_so_is_back(
     if why == "a consent ended":
         place.office.does("uptd-ppa", case, WithdrawConsent, consent=fetching.consent_of(place.office, case))
     else:
+        finishes(place.office, case)
         erases(place.office, case, "health")
     catch_up(settings)
     with superuser.transaction():
