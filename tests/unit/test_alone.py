@@ -27,6 +27,7 @@ from story import (
     R2,
     an_id,
     brought_to,
+    clock,
     consent,
     held,
     incident,
@@ -51,6 +52,7 @@ from rujukan.domain.agency_keys import KeyRegistered, ResealingApproved, Reseali
 from rujukan.domain.agency_state import Agency
 from rujukan.domain.agency_state import decide as decide_on_agency
 from rujukan.domain.case import Case, decide
+from rujukan.domain.case.clock_ends import EndDuty
 from rujukan.domain.case.disclosures import DisclosureMade
 from rujukan.domain.case.documents import DocumentAttached
 from rujukan.domain.case.erasure import CaseErased, ErasureRequested, RequestErasure
@@ -73,6 +75,7 @@ from rujukan.domain.case.overrides import OverrideAsked, OverrideReviewed, Share
 from rujukan.domain.case.speaking import HearSpeakerAgain, SpeakerSetAside
 from rujukan.domain.case.staffing import ExcludePerson, ExclusionEnded, PersonExcluded
 from rujukan.domain.casefile.evolving import fold_log, said
+from rujukan.domain.clock_codes import ClockDuty
 from rujukan.domain.codes import (
     AgencyKind,
     ConsentBy,
@@ -89,6 +92,7 @@ from rujukan.domain.persons import SetAside
 from rujukan.domain.proposal import ApproveProposal, Proposal, RefuseProposal, WithdrawProposal
 from rujukan.domain.refusal import Refusal
 from rujukan.domain.standing.rule import Proposed, roles_for, second_needed
+from rujukan.domain.violence import ClockNeed
 from rujukan.domain.webhook import WebhookSet
 
 ANI, BUDI = (ActorId(an_id(name)) for name in ("Ani", "Budi"))
@@ -494,6 +498,7 @@ BEFORE: dict[type[Fact], Any] = {
     LiftHoldOnOrder: HELD,
     CheckCourtOrder: [entry for entry in HELD if not isinstance(entry[0], CourtOrderChecked)],
     EndUnconfirmedHold: UNCONFIRMED,
+    EndDuty: [(replace(clock(), duty=ClockDuty.REPORT_TO_POLICE, need=ClockNeed.REPORT_TO_POLICE), LEAD)],
     SeparateCase: [(merged(), LEAD)],
     HearSpeakerAgain: [(say(SpeakerSetAside, speakers=frozenset(ConsentBy), set_aside=SetAside.NOT_SAFE), LEAD)],
 }
