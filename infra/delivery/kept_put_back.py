@@ -17,6 +17,7 @@ from psycopg.sql import SQL, Identifier
 
 from ..database import connect, maintain
 from ..positions import GAPS, NOTICES, RECALLED, TALLIES, Positions, Table, read, selected
+from ..store.given import GIVEN
 from . import kept, putting_right
 from .digests import Digests
 from .kept import NONE, Scope
@@ -185,6 +186,7 @@ _HAS_DIGESTS = (
 )
 _NO_TALLY = "DELETE FROM delivery.tallies WHERE of_table = %s AND agency = %s AND case_id = %s"
 _MOVED_ON = (
-    "SELECT DISTINCT originator_id FROM log.stored_events WHERE originator_id = ANY(%s) AND notification_id > %s"
+    f"SELECT DISTINCT originator_id FROM log.stored_events"
+    f" WHERE originator_id = ANY(%s) AND notification_id > %s AND {GIVEN}"
 )
 _FEWER = "SELECT recovery FROM delivery.notices GROUP BY recovery HAVING count(*) < max(among)"
