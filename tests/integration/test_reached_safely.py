@@ -50,7 +50,7 @@ def test_who_is_told_a_number_is_told_what_was_said_of_calling_it(
     place.office.does("uptd-ppa", case, CorrectSurvivorContact, phone="0001", safe_to_call=safe, reason="he has it")
     first, second = contacts(settings, place, case)
     assert first == (2, ["coordination", "contact"], [], {"phone": "0000", "address": None, **said})
-    unsaid = {"address": None, "safe_times": None}
+    unsaid = {"address": None, "safe_times": None, "corrects": "uptd-ppa"}
     assert second[3] == {"phone": "0001", "safe_to_call": safe, "reason": "he has it", **unsaid}
 
 
