@@ -30,6 +30,7 @@ from ..codes import EndReason, Outcome, ReferralStatus, RejectReason, Role
 from ..compartment import Coordination
 from ..declaring import Step, asked, field, happened, name_fields
 from ..fact import Act, Fact, Text, recorded
+from ..refusal import Invalid, one_of
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK, MACHINE_WORK
 from ..standing.rows import KNOWS, TAKES_CALLS, Row
@@ -38,6 +39,11 @@ from ..words import Words
 R = Relation
 
 S = ReferralStatus
+
+MAY_END = frozenset({S.ACCEPTED, S.IN_PROGRESS, S.ON_HOLD})
+"""Nobody has to say that work began for it to end: she may never have come."""
+NOTHING_DONE = (Outcome.DID_NOT_ATTEND, Outcome.DECLINED)
+"""What may have come of a referral on which no work began."""
 
 said = partial(happened, step=Step.REFERRAL, to=PARTIES)
 
@@ -75,10 +81,10 @@ class ReferralAccepted(ReferralMove, frozen=True, kw_only=True, tag="case.Referr
 @said(
     Words("Rujukan ditolak", "Referral rejected"),
     her=Words("Rujukan ditolak", "A referral was rejected"),
-    means="sampai → ditolak.",
+    means="sampai atau disanggupi → ditolak.",
 )
 class ReferralRejected(ReferralMove, frozen=True, kw_only=True, tag="case.ReferralRejected"):
-    """received → rejected."""
+    """received or accepted → rejected."""
 
     reason: Coordination[RejectReason]
     note: Coordination[Text | None] = None
@@ -116,10 +122,12 @@ class ReferralResumed(ReferralMove, frozen=True, kw_only=True, tag="case.Referra
 @said(
     Words("Rujukan selesai", "Referral completed"),
     her=Words("Rujukan selesai", "A referral was completed"),
-    means="berjalan → selesai: pengirim tahu hasilnya.",
+    means="berjalan atau ditunda → selesai: pengirim tahu hasilnya. Dari disanggupi hanya bila korban tidak hadir atau "
+    "tidak menginginkannya.",
 )
 class ReferralCompleted(ReferralMove, frozen=True, kw_only=True, tag="case.ReferralCompleted"):
-    """in-progress → completed: the loop to the sender is closed."""
+    """in-progress or on-hold → completed: the loop to the sender is closed. From accepted only where she did not
+    attend, or declined."""
 
     outcome: Coordination[Outcome]
     note: Coordination[Text | None] = None
@@ -128,10 +136,10 @@ class ReferralCompleted(ReferralMove, frozen=True, kw_only=True, tag="case.Refer
 @said(
     Words("Rujukan gagal", "Referral failed"),
     her=Words("Rujukan gagal", "A referral failed"),
-    means="berjalan → gagal.",
+    means="disanggupi, berjalan, atau ditunda → gagal.",
 )
 class ReferralFailed(ReferralMove, frozen=True, kw_only=True, tag="case.ReferralFailed"):
-    """in-progress → failed."""
+    """accepted, in-progress or on-hold → failed."""
 
     reason: Coordination[EndReason]
     note: Coordination[Text | None] = None
@@ -176,15 +184,15 @@ class AcceptReferral(ReferralMove, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/referrals/{referral}/rejection",
     by=MACHINE_WORK,
-    where=KNOWS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.RECEIVED}, move="reject"),
+    where=KNOWS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.RECEIVED, S.ACCEPTED}, move="reject"),
     or_else=_on_call(MACHINE_WORK, {S.RECEIVED}, "reject"),
     extent=Extent.MOVE,
-    means="Menolak rujukan.",
+    means="Menolak rujukan; juga yang sudah disanggupi, selama belum dikerjakan.",
     tag="referral",
     example={"reason": "no-capacity"},
 )
 class RejectReferral(ReferralMove, frozen=True, kw_only=True):
-    """Decline the referral."""
+    """Decline the referral; one that was accepted, too, as long as no work on it began."""
 
     reason: Coordination[RejectReason]
     note: Coordination[Text | None] = None
@@ -235,14 +243,16 @@ class ResumeReferral(ReferralMove, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/referrals/{referral}/completion",
     by=MACHINE_WORK,
-    where=KNOWS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.IN_PROGRESS, S.ON_HOLD}, move="complete"),
+    where=KNOWS.to(REFERRAL, R.ADDRESSEE, by="referral", states=MAY_END, move="complete"),
     extent=Extent.MOVE,
-    means="Mengakhiri rujukan dengan hasilnya.",
+    means="Mengakhiri rujukan dengan hasilnya. Yang disanggupi dan belum dikerjakan berakhir hanya karena korban tidak "
+    "hadir atau tidak menginginkannya.",
     tag="referral",
     example={"outcome": "service-delivered"},
 )
 class CompleteReferral(ReferralMove, frozen=True, kw_only=True):
-    """End the referral with its outcome."""
+    """End the referral with its outcome. What was accepted, and not begun, ends so only where the survivor did not
+    attend, or declined."""
 
     outcome: Coordination[Outcome]
     note: Coordination[Text | None] = None
@@ -251,14 +261,14 @@ class CompleteReferral(ReferralMove, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/referrals/{referral}/failure",
     by=MACHINE_WORK,
-    where=KNOWS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.IN_PROGRESS, S.ON_HOLD}, move="fail"),
+    where=KNOWS.to(REFERRAL, R.ADDRESSEE, by="referral", states=MAY_END, move="fail"),
     extent=Extent.MOVE,
-    means="Mengakhiri rujukan tanpa yang diminta.",
+    means="Mengakhiri rujukan tanpa yang diminta, juga sebelum dikerjakan.",
     tag="referral",
     example={"reason": "unreachable"},
 )
 class FailReferral(ReferralMove, frozen=True, kw_only=True):
-    """End the referral without what was asked for."""
+    """End the referral without what was asked for, also before work on it began."""
 
     reason: Coordination[EndReason]
     note: Coordination[Text | None] = None
@@ -318,6 +328,8 @@ def resume(command: ResumeReferral, case: Case, act: Act, network: Network) -> S
 
 @decides.register
 def complete(command: CompleteReferral, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    if case.referrals[command.referral].status is S.ACCEPTED and command.outcome not in NOTHING_DONE:
+        raise Invalid(field="outcome", must=one_of(NOTHING_DONE))
     return [recorded(ReferralCompleted, command, act)]
 
 

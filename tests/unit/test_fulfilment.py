@@ -17,6 +17,7 @@ from story import (
     brought_to,
     closed,
     consent,
+    draft,
     given,
     moved,
     opened,
@@ -32,15 +33,16 @@ from rujukan.domain.case.fulfilment import (
     HoldReferral,
     ReceiveReferral,
     ReferralAccepted,
+    ReferralCompleted,
     ReferralResumed,
     RejectReferral,
     ResumeReferral,
     StartReferral,
 )
-from rujukan.domain.case.referrals import CancelReferral, SendReferral
+from rujukan.domain.case.referrals import CancelReferral, ReferralSent, SendReferral
 from rujukan.domain.codes import EndReason, Outcome, Purpose, ReferralStatus, RejectReason, Service
 from rujukan.domain.fact import Fact
-from rujukan.domain.refusal import CaseNotOpen, InTheFuture, NotForThisAgency, Unknown, WrongMove
+from rujukan.domain.refusal import CaseNotOpen, InTheFuture, Invalid, NotForThisAgency, Unknown, WrongMove
 
 S = ReferralStatus
 
@@ -67,6 +69,7 @@ MOVES: dict[str, Fact] = {
     "cancel": CANCEL,
 }
 
+NEVER_CAME = say(CompleteReferral, referral=R1, outcome=Outcome.DID_NOT_ATTEND)
 SENDER, RECIPIENT = act("lbh"), HOSPITAL
 """The sender here is not the lead, so that what the sender may is not taken for what the lead may."""
 
@@ -88,6 +91,9 @@ LEADS_TO: dict[tuple[S, str], S] = {
     (S.ON_HOLD, "complete"): S.COMPLETED,
     (S.ON_HOLD, "fail"): S.FAILED,
     (S.ON_HOLD, "cancel"): S.CANCELLED,
+    (S.ACCEPTED, "reject"): S.REJECTED,
+    (S.ACCEPTED, "complete"): S.COMPLETED,
+    (S.ACCEPTED, "fail"): S.FAILED,
 }
 """All moves there are. What is not here is refused."""
 
@@ -112,7 +118,8 @@ def sub_referred(status: S) -> list[Fact]:
 def test_every_move_from_every_state_by_everybody(status: S, move: str, who: str) -> None:
     by = {"sender": SENDER, "recipient": RECIPIENT, "lead": LEAD, "another recipient": POLICE, "outsider": SCHOOL}[who]
     police = brought_to(S.ACCEPTED, R3, to="polres", of=("legal",), purpose=Purpose.PROTECTION)
-    result = given(*sub_referred(status), *police).when(MOVES[move], by=by)
+    made = NEVER_CAME if (status, move) == (S.ACCEPTED, "complete") else MOVES[move]
+    result = given(*sub_referred(status), *police).when(made, by=by)
     mover = "sender" if move in BY_SENDER else "recipient"
 
     if who == "outsider" or (who == "recipient" and status is S.DRAFT):
@@ -143,6 +150,25 @@ def test_each_move_is_recorded_as_it_was_made() -> None:
     given(*referred(S.IN_PROGRESS)).when(COMPLETE, by=HOSPITAL).then(moved(S.COMPLETED))
     given(*referred(S.IN_PROGRESS)).when(FAIL, by=HOSPITAL).then(moved(S.FAILED))
     given(*referred(S.IN_PROGRESS)).when(CANCEL).then(moved(S.CANCELLED))
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_nobody_has_to_say_that_work_began_for_a_referral_to_end_and_nobody_says_that_it_was_done_without_it(
+    outcome: Outcome,
+) -> None:
+    result = given(*referred(S.ACCEPTED)).when(say(CompleteReferral, referral=R1, outcome=outcome), by=HOSPITAL)
+    if outcome in (Outcome.DID_NOT_ATTEND, Outcome.DECLINED):
+        result.then(say(ReferralCompleted, referral=R1, outcome=outcome))
+    else:
+        result.refused(Invalid, field="outcome")
+
+
+def test_what_is_rejected_after_it_was_accepted_waits_for_its_sender_to_redirect_it() -> None:
+    case = given(*referred(S.ACCEPTED)).when(REJECT, by=HOSPITAL).then(moved(S.REJECTED))
+    assert case is not None
+    assert case.referrals[R1].answered_at == NOON, "it was received, and rejected after that"
+    again = draft(R2, redirects=R1)
+    given(*referred(S.ACCEPTED), moved(S.REJECTED), again).when(say(SendReferral, referral=R2)).then_only(ReferralSent)
 
 
 @pytest.mark.parametrize("move", [m for m in MOVES if m != "cancel"])

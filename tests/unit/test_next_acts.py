@@ -31,7 +31,7 @@ MOVES = (
     say(StartReferral, referral=R1),
     say(HoldReferral, referral=R1, reason=EndReason.WAITING),
     say(ResumeReferral, referral=R1),
-    say(CompleteReferral, referral=R1, outcome=Outcome.DELIVERED),
+    say(CompleteReferral, referral=R1, outcome=Outcome.DID_NOT_ATTEND),
     say(FailReferral, referral=R1, reason=EndReason.UNREACHABLE),
 )
 

@@ -195,12 +195,12 @@ MOVES: Mapping[type[Fact], tuple[str, str]] = {
     CancelReferral: ("sender", "draft requested received accepted in-progress on-hold"),
     f.ReceiveReferral: ("recipient", "requested"),
     f.AcceptReferral: ("recipient", "received"),
-    f.RejectReferral: ("recipient", "received"),
+    f.RejectReferral: ("recipient", "accepted received"),
     f.StartReferral: ("recipient", "accepted"),
     f.HoldReferral: ("recipient", "in-progress"),
     f.ResumeReferral: ("recipient", "on-hold"),
-    f.CompleteReferral: ("recipient", "in-progress on-hold"),
-    f.FailReferral: ("recipient", "in-progress on-hold"),
+    f.CompleteReferral: ("recipient", "accepted in-progress on-hold"),
+    f.FailReferral: ("recipient", "accepted in-progress on-hold"),
     LeaveRejected: ("sender", "rejected"),
 }
 """Who makes a move, in which states: DOMAIN's picture of the state machine, told again."""
