@@ -177,11 +177,11 @@ def _take_acknowledgements(node: Node, stop: Event) -> None:
 def _erase(node: Node, stop: Event) -> None:
     """Destroy keys that were to be destroyed, where the process that was to do it is no more."""
     from .delivery.facts import put_aside
-    from .store.erasing import finish_erasures
+    from .store.erasing import Erasing
 
-    reached = 0
+    erasing = Erasing(node.followed, lambda damage: put_aside(node.follower_pool, damage))
     while not stop.is_set():
-        reached = finish_erasures(node.followed, reached, lambda damage: put_aside(node.follower_pool, damage))
+        erasing.finish()
         stop.wait(ERASURE_SECONDS)
 
 

@@ -152,6 +152,17 @@ class DataKeys:
         self.renew(at_once=True)
         return row is not None and row[0] is not None
 
+    def erase_proposal(self, proposal: UUID, case: UUID, version: int, compartments: Iterable[Compartment]) -> bool:
+        """The same of a proposal on that case, but for coordination, as the case's event of that version says; False
+        where there is no such event, or no such proposal."""
+        with self._pool.connection() as db:
+            row = db.execute(
+                "SELECT log.erase_proposal_keys(%s, %s, %s, %s::smallint[])",
+                (proposal, case, version, [int(c) for c in compartments]),
+            ).fetchone()
+        self.renew(at_once=True)
+        return row is not None and row[0] is not None
+
     def forget(self, stream: UUID) -> None:
         """Drop what is cached of a stream."""
         with self._lock:

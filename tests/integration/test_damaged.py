@@ -33,7 +33,7 @@ from rujukan.infra.delivery.rows import bits
 from rujukan.infra.keys.home import UnwrapFailed
 from rujukan.infra.services.postgres import EmbeddedPostgres
 from rujukan.infra.settings import Settings
-from rujukan.infra.store.erasing import finish_erasures
+from rujukan.infra.store.erasing import Erasing
 from rujukan.infra.store.following import Follower, Learning
 
 WHO_WAITS_IS_ENDED = (
@@ -282,12 +282,12 @@ def test_an_erasure_whose_record_is_damaged_is_carried_out_once_it_is_repaired_a
         erase, node.data_keys.erase = node.data_keys.erase, lambda *of: False  # type: ignore[method-assign]
         at = {case: _erased(place, case) for case in (hit, other)}
         node.data_keys.erase = erase  # type: ignore[method-assign]
-        reached = min(at.values()) - 1
+        erasing = Erasing(node.followed)
         with flipped(superuser, STATE, at[hit], lambda size: 120):
-            reached = finish_erasures(node.followed, reached)
+            reached = erasing.finish()
             assert Compartment.COORDINATION in node.data_keys.erased(other)
         assert reached < at[hit]
-        assert finish_erasures(node.followed, reached) >= max(at.values())
+        assert erasing.finish() >= max(at.values())
         assert Compartment.COORDINATION in node.data_keys.erased(hit)
 
 

@@ -39,8 +39,10 @@ from rujukan.domain.case.erasure import ApproveErasure, RefuseErasure, RequestEr
 from rujukan.domain.case.holds import PlaceLegalHold
 from rujukan.domain.case.lifecycle import CloseCase
 from rujukan.domain.case.notes import RecordNote
-from rujukan.domain.codes import CloseReason, ErasureBasis, Purpose, Role
+from rujukan.domain.case.speaking import SetSpeakerAside
+from rujukan.domain.codes import CloseReason, ConsentBy, ErasureBasis, Purpose, Role
 from rujukan.domain.compartment import Compartment
+from rujukan.domain.persons import SetAside
 from rujukan.domain.refusal import (
     Erased,
     HoldStands,
@@ -52,7 +54,7 @@ from rujukan.infra.database import FOLLOWER, SERVICE, as_role
 from rujukan.infra.issuer import usual_actor
 from rujukan.infra.settings import Settings
 from rujukan.infra.store.data_keys import LEASE_SECONDS, WITHIN_SECONDS, KeyGone
-from rujukan.infra.store.erasing import finish_erasures
+from rujukan.infra.store.erasing import Erasing, finish_erasures
 
 C = Compartment
 
@@ -248,6 +250,68 @@ def test_keys_put_back_from_a_copy_stay_dead(office: Office, settings: Settings,
 # The database does not do more than the log says --------------------------------------------------------------
 
 
+PROPOSED = (
+    "SELECT originator_id FROM log.stored_events WHERE topic = 'proposal.ProposalMade' ORDER BY notification_id DESC"
+)
+LEFT = "SELECT compartment FROM log.data_keys WHERE stream = %s ORDER BY compartment"
+
+
+def asked_of_two(office: Office, superuser: psycopg.Connection, case: UUID) -> UUID:
+    """The proposal in which a supervisor said why somebody is not safe to speak for her."""
+    aside = {"speakers": frozenset({ConsentBy.GUARDIAN}), "set_aside": SetAside.NOT_SAFE, "reason": "he threatens her"}
+    office.does("uptd-ppa", case, SetSpeakerAside, **aside)
+    (proposal,) = superuser.execute(PROPOSED).fetchone() or (None,)
+    return UUID(str(proposal))
+
+
+def test_what_was_said_to_a_second_person_dies_with_the_case(
+    office: Office, settings: Settings, superuser: psycopg.Connection
+) -> None:
+    case, kept = told(office), told(office)
+    proposal, of_kept = asked_of_two(office, superuser, case), asked_of_two(office, superuser, kept)
+    before = superuser.execute(LEFT, (proposal,)).fetchall()
+    assert (int(C.SAFETY),) in before
+    erases(office, case)
+    erases(office, kept, "health")
+    with composition.follower(settings) as source:
+        erasing = Erasing(source.store)
+        erasing.finish()
+        assert superuser.execute(LEFT, (proposal,)).fetchall() == [(int(C.COORDINATION),)], "who asked for what stays"
+        assert superuser.execute(LEFT, (of_kept,)).fetchall() == before, "its case is kept, and what it holds of safety"
+        with pytest.raises(KeyGone):
+            source.store.keys.for_opening(proposal, [C.SAFETY])
+    erases(office, kept, "safety")
+    with composition.follower(settings) as source:
+        finish_erasures(source.store)
+        assert (int(C.SAFETY),) not in superuser.execute(LEFT, (of_kept,)).fetchall()
+
+
+@pytest.mark.parametrize("role", [SERVICE, FOLLOWER])
+def test_no_service_role_destroys_of_a_proposal_what_no_erasure_names(
+    office: Office, settings: Settings, superuser: psycopg.Connection, role: str
+) -> None:
+    case = told(office)
+    proposal = asked_of_two(office, superuser, case)
+    erased = told(office)
+    erases(office, erased)
+    (version,) = superuser.execute(
+        "SELECT originator_version FROM log.stored_events WHERE originator_id = %s AND topic = 'case.CaseErased'",
+        (erased,),
+    ).fetchone() or (0,)
+    before = superuser.execute(LEFT, (proposal,)).fetchall()
+    with psycopg.connect(as_role(settings.database, role), autocommit=True) as db:
+        for of, at, stream, compartments in (
+            (case, 1, proposal, [int(C.SAFETY)]),  # that case is not erased
+            (erased, version, proposal, [int(C.COORDINATION)]),
+            (erased, version, case, [int(C.SAFETY)]),  # that is no proposal
+        ):
+            row = db.execute(
+                "SELECT log.erase_proposal_keys(%s, %s, %s, %s)", (stream, of, at, compartments)
+            ).fetchone()
+            assert row == (None,)
+    assert superuser.execute(LEFT, (proposal,)).fetchall() == before
+
+
 @pytest.mark.parametrize("role", [SERVICE, FOLLOWER])
 def test_no_service_role_destroys_a_key_that_no_event_names(office: Office, settings: Settings, role: str) -> None:
     case = told(office)
@@ -388,7 +452,8 @@ def test_keys_are_destroyed_also_where_who_erased_is_killed_after_the_commit(
     with composition.follower(settings) as source:
         for _ in range(2):
             reached = finish_erasures(source.store)
-        assert finish_erasures(source.store, reached) == reached
+        erasing = Erasing(source.store)
+        assert erasing.finish() == erasing.finish() == reached
     assert superuser.execute("SELECT count(*) FROM log.data_keys WHERE stream = %s", (case,)).fetchone() == (0,)
     time.sleep(WITHIN_SECONDS)
     assert office.casework.case(case) is None

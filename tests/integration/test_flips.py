@@ -181,7 +181,7 @@ def test_the_erasures_behind_a_damaged_one_are_carried_out(
     with Node(settings, names.WORKER, 4, SERVICE) as node:
 
         def finish() -> int:
-            return finish_erasures(node.followed, 0, lambda damage: put_aside(node.follower_pool, damage))
+            return finish_erasures(node.followed, lambda damage: put_aside(node.follower_pool, damage))
 
         with flipped(superuser, STATE, at, lambda size: 120):
             assert finish() < at, "it is looked at again"

@@ -22,7 +22,7 @@ from rujukan.infra import composition
 from rujukan.infra.delivery import kept
 from rujukan.infra.positions import DELETIONS
 from rujukan.infra.settings import Settings
-from rujukan.infra.store.erasing import finish_erasures
+from rujukan.infra.store.erasing import Erasing
 
 place, superuser = fetching.place, damaging.superuser
 FAR = 1 << 40
@@ -40,13 +40,14 @@ def test_an_erasure_far_ahead_keeps_no_later_one_from_being_carried_out(
         "SELECT notification_id FROM log.stored_events WHERE originator_id = %s AND originator_version = 1", (record,)
     ).fetchone() or (0,)
     with changed(superuser, *MOVED, at), composition.follower(settings) as source:
-        reached = finish_erasures(source.store)
+        erasing = Erasing(source.store)
+        reached = erasing.finish()
         asked = asks_to_erase(place.office, later)
         with monkeypatch.context() as killed:
             killed.delitem(CASE.afterwards, ApproveErasure)  # who erases is killed behind the commit
             place.office.does("uptd-ppa", later, ApproveErasure, role=LEAD_PEOPLE[1], erasure=asked)
         assert keys_of(superuser, later) > 0
-        assert reached < finish_erasures(source.store, reached) < FAR
+        assert reached < erasing.finish() < FAR
         assert keys_of(superuser, later) == 0
 
 
