@@ -12,6 +12,7 @@ WRITTEN_OUT = {
     "infra/migrations/0003_erasure.sql": {Lock.DATA_KEYS},
     "infra/migrations/0009_planned.sql": {Lock.APPENDING},
     "infra/migrations/0018_leases.sql": {Lock.DATA_KEYS},
+    "infra/migrations/0038_proposals_of_erased.sql": {Lock.DATA_KEYS},
     "infra/migrations/0041_kept.sql": {Lock.DATA_KEYS},
 }
 
