@@ -37,7 +37,7 @@ def free_port() -> int:
     end up connected to itself and then holds the port the broker needs to come back.
     """
     for _ in range(200):
-        port = random.randint(20000, 29999)  # noqa: S311 - any free port will do
+        port = random.SystemRandom().randint(20000, 29999)  # where many begin with one seed, each takes another
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe, contextlib.suppress(OSError):
             probe.bind((HOST, port))
             return port
