@@ -50,8 +50,8 @@ class Erasing:
         return self._reached
 
     def _found(self) -> list[Opened | Damage]:
-        """The erasures that are not carried out yet. Of a proposal that nobody decided on the case as it is now, as it
-        was made while the case was erased, or that was damaged, all are looked at anew."""
+        """The erasures that are not carried out yet; all of them where a proposal came to light that was made while its
+        case was erased, or that was damaged until now."""
         while True:
             before, self._is_whole = self._reached, True
             found = self._store.erasures(before)
