@@ -29,6 +29,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from rujukan.api.application.casework import Casework
 from rujukan.domain.codes import Purpose, Role
+from rujukan.domain.disclosure import Followed
 from rujukan.infra import composition
 from rujukan.infra.database import FOLLOWER
 from rujukan.infra.demo import network
@@ -292,6 +293,14 @@ class Running:
             yield
         finally:
             file.unlink()
+
+    def log(self) -> list[Followed]:
+        """All that is in the log now. Who follows the log goes as far as the register is, which another process
+        keeps: so this waits for it first."""
+        with composition.follower(self.settings) as source:
+            head = source.store.head()
+            assert source.head() >= head, "the register did not come so far"
+            return [followed for page in source.pages(0) for followed in page]
 
     def stop(self) -> None:
         """Hang up, and stop the system."""

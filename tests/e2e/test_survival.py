@@ -122,15 +122,12 @@ def answered_since(clients: list[Client]) -> None:
 
 def notes(running: Running, here: str) -> list[tuple[str, int]]:
     """(note, position) of every note in the log."""
-    with composition.follower(running.settings) as source:
-        case = here.removeprefix("/cases/")
-        return [
-            (str(o.event.note), o.position)
-            for page in source.pages(0)
-            for f in page
-            for o in (f.written,)
-            if isinstance(o.event, NoteRecorded) and str(o.stream) == case
-        ]
+    case = here.removeprefix("/cases/")
+    return [
+        (str(o.event.note), o.position)
+        for o in (f.written for f in running.log())
+        if isinstance(o.event, NoteRecorded) and str(o.stream) == case
+    ]
 
 
 def recovered(running: Running) -> None:

@@ -158,13 +158,11 @@ def in_time(running: Running, by: timedelta) -> Iterator[Callable[[httpx.Client]
 
 def accesses(running: Running, glass: str) -> list[AccessRecorded]:
     """What was recorded under that glass, from the log."""
-    with composition.follower(running.settings) as source:
-        return [
-            f.written.event
-            for page in source.pages(0)
-            for f in page
-            if isinstance(f.written.event, AccessRecorded) and str(f.written.correlation) == glass.rpartition("/")[2]
-        ]
+    return [
+        f.written.event
+        for f in running.log()
+        if isinstance(f.written.event, AccessRecorded) and str(f.written.correlation) == glass.rpartition("/")[2]
+    ]
 
 
 # What it opens -------------------------------------------------------------------------------------------------
