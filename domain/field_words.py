@@ -41,6 +41,7 @@ name_fields(
     asked_by=field("Diminta oleh", "Asked by"),
     agency=field("Instansi", "Agency", ("Instansi", "Agency")),
     role=field("Peran", "Role", ("Peran", "Role")),
+    by_machine=field("Dicatat oleh sistem instansi", "Recorded by a system"),
 )
 
 VERSION_OF_TIMES = field("Versi aturan batas waktu", "Version of the time limits")

@@ -53,6 +53,11 @@ def _a_person_s_word(fields: dict[str, Any]) -> dict[str, Any]:
     return {**fields, "person_has_it": None}
 
 
+def _by_whom_unsaid(fields: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 did not say whether a person said so."""
+    return {**fields, "by_machine": None}
+
+
 @said(
     Words("Rujukan sampai pada petugas penerima", "Referral received by a person"),
     her=Words("Rujukan sampai pada petugas instansi yang dituju", "A person of that agency received a referral"),
@@ -70,12 +75,16 @@ class ReferralReceived(ReferralMove, frozen=True, kw_only=True, tag="case.Referr
 @said(
     Words("Rujukan disanggupi", "Referral accepted"),
     her=Words("Rujukan disanggupi", "A referral was accepted"),
-    means="sampai → disanggupi.",
+    means="sampai → disanggupi. `by_machine` true: sistem instansi yang menyatakannya; batas waktu untuk "
+    "menindaklanjutinya tetap, karena belum ada orang yang bertindak.",
+    earlier=(_by_whom_unsaid,),
 )
 class ReferralAccepted(ReferralMove, frozen=True, kw_only=True, tag="case.ReferralAccepted"):
-    """received → accepted."""
+    """received → accepted. `by_machine` true: the agency's own system said so, and the silence goes on; null: a person
+    did, or nobody said."""
 
     note: Coordination[Text | None] = None
+    by_machine: Coordination[bool | None] = None
 
 
 @said(
@@ -93,10 +102,15 @@ class ReferralRejected(ReferralMove, frozen=True, kw_only=True, tag="case.Referr
 @said(
     Words("Rujukan mulai dikerjakan", "Work on the referral started"),
     her=Words("Layanan rujukan dimulai", "Work on a referral began"),
-    means="disanggupi → berjalan.",
+    means="disanggupi → berjalan. `by_machine` true: sistem instansi yang menyatakannya; batas waktu untuk "
+    "menindaklanjutinya tetap, karena belum ada orang yang bertindak.",
+    earlier=(_by_whom_unsaid,),
 )
 class ReferralStarted(ReferralMove, frozen=True, kw_only=True, tag="case.ReferralStarted"):
-    """accepted → in-progress."""
+    """accepted → in-progress. `by_machine` true: the agency's own system said so, and the silence goes on; null: a
+    person did, or nobody said."""
+
+    by_machine: Coordination[bool | None] = None
 
 
 @said(
@@ -300,7 +314,7 @@ def receive(command: ReceiveReferral, case: Case, act: Act, network: Network) ->
 
 @decides.register
 def accept(command: AcceptReferral, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    return [recorded(ReferralAccepted, command, act)]
+    return [recorded(ReferralAccepted, command, act, by_machine=_by_machine(act))]
 
 
 @decides.register
@@ -310,7 +324,7 @@ def reject(command: RejectReferral, case: Case, act: Act, network: Network) -> S
 
 @decides.register
 def start(command: StartReferral, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    return [recorded(ReferralStarted, command, act)]
+    return [recorded(ReferralStarted, command, act, by_machine=_by_machine(act))]
 
 
 @decides.register
@@ -336,6 +350,11 @@ def complete(command: CompleteReferral, case: Case, act: Act, network: Network) 
 @decides.register
 def fail(command: FailReferral, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     return [recorded(ReferralFailed, command, act)]
+
+
+def _by_machine(act: Act) -> bool | None:
+    """Whether it is no person's word; None where it is."""
+    return act.role is Role.INTEGRATOR or None
 
 
 when_uncovered({S.IN_PROGRESS}, lambda at, id, why: ReferralHeld(occurred_at=at, referral=id, reason=why))

@@ -118,7 +118,6 @@ def deliver_service(command: DeliverService, case: Case, act: Act, network: Netw
 
 name_fields(
     delivery=field("Layanan yang diberikan", "Delivery"),
-    by_machine=field("Dicatat oleh sistem instansi", "Recorded by a system"),
     gave=field("Layanan kesehatan yang diberikan", "Care that was given", ("Yang diberikan", "What was given")),
     meets=field("Memenuhi batas waktu", "Meets clocks"),
 )

@@ -71,17 +71,23 @@ def moved(case: Case, event: ReferralMove, recorded_at: datetime, status: Referr
     if before.status is ReferralStatus.REQUESTED and before.due_at is not None:
         late = overran(before.due_at, at, recorded_at, before.told_at or recorded_at)
         more |= {"answer_recorded_at": recorded_at, "late": late}
-    more |= _silence(before, recorded_at, status, stage(case, before, status))
+    by_machine = getattr(event, "by_machine", before.by_machine) is True
+    more |= _silence(before, recorded_at, status, stage(case, before, status), by_machine)
+    more |= {"by_machine": by_machine and status.is_open}
     after = replace(before, status=status, moved_at=latest((before.moved_at, at)), **more)
     return in_its_place(replace(case, referrals=put(case.referrals, event.referral, after)), after.redirects)
 
 
-def _silence(before: Referral, at: datetime, status: ReferralStatus, window: timedelta | None) -> dict[str, Any]:
+def _silence(
+    before: Referral, at: datetime, status: ReferralStatus, window: timedelta | None, by_machine: bool
+) -> dict[str, Any]:
     """Since when somebody has to act on a referral that comes into a state, and how often it was raised. To hold work,
-    and to resume it, begins no new silence and ends none: it is raised when it would have been, or sooner, and rises
-    from there. Else a system that does so every day keeps an emergency from ever being raised."""
+    and to resume it, begins no new silence and ends none, and neither does a machine's word that it is accepted, or
+    begun: it is raised when it would have been, or sooner, and rises from there. Else a system that does so every day
+    keeps an emergency from ever being raised."""
     due = before.acts_by
-    if due is None or window is None or not {before.status, status} <= BEGUN:
+    goes_on = {before.status, status} <= BEGUN or (by_machine and status.is_open)
+    if due is None or window is None or not goes_on:
         return {"entered_at": at, "stage": window, "stalled": 0}
     return {"entered_at": min(due, at + window) - (before.stalled + 1) * window, "stage": window}
 

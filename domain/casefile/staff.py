@@ -14,7 +14,7 @@ from .state import EMPTY, Case, Part, Referral
 
 TO_TAKE = frozenset({ReferralStatus.REQUESTED, ReferralStatus.RECEIVED, ReferralStatus.ACCEPTED})
 """States of a referral in which no work began: somebody of its recipient has to take it. An emergency has to be
-somebody's as long as it is open."""
+somebody's as long as it is open, and so has what a machine alone says that work began on."""
 WORKERS = frozenset({Role.CASE_WORKER, Role.SUPERVISOR, Role.LEGAL_REVIEWER})
 """Who can be assigned to a case."""
 MOVERS = frozenset({Role.CASE_WORKER, Role.SUPERVISOR})
@@ -63,7 +63,7 @@ class Staff(Part, frozen=True):
     def waits(self, referral: Referral) -> bool:
         """Whether that one does."""
         is_emergency = referral.urgency is Urgency.EMERGENCY
-        in_time = referral.status.is_open and (is_emergency or referral.status in TO_TAKE)
+        in_time = referral.status.is_open and (is_emergency or referral.by_machine or referral.status in TO_TAKE)
         if referral.sent_at is None or not in_time:
             return False
         is_heard = referral.status is not ReferralStatus.REQUESTED and referral.id not in self.unheard

@@ -172,6 +172,8 @@ class Referral(Struct, frozen=True):
     """Another was sent in its place, which is neither cancelled nor rejected; or that one was replaced so."""
     left: bool = False
     """Rejected, and its sender decided that nobody else is asked."""
+    by_machine: bool = False
+    """It came into its state by the word of its recipient's system: no person did anything for that."""
 
     @property
     def acts_by(self) -> datetime | None:

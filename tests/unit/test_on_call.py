@@ -147,6 +147,19 @@ def test_what_waits_lets_nobody_take_a_colleague_s_referral_nor_the_case(theirs:
     assert can(replace(TAKE, referral=R2), case, whoever_is_there(COLLEAGUE)), "who has it calls another to it"
 
 
+@pytest.mark.parametrize("urgency", list(Urgency))
+def test_what_a_machine_alone_began_waits_for_somebody_until_they_have_it(urgency: Urgency) -> None:
+    case = case_of("nobody yet", S.ACCEPTED, urgency)
+    machine = act("rsud", Role.INTEGRATOR)
+    began = fold_log(said(decide(MOVES[S.ACCEPTED][0], case, machine, HOSPITAL), "rsud"), case)
+    assert began is not None
+    assert began.referrals[R1].status is S.IN_PROGRESS
+    assert began.of(Staff).waiting(began, "rsud")
+    has_it = fold_log(said([assigned(NURSE)[0]], "rsud"), began)
+    assert has_it is not None
+    assert not has_it.of(Staff).waiting(has_it, "rsud")
+
+
 def test_who_may_not_move_a_referral_does_not_have_it() -> None:
     """A legal reviewer reads; an emergency that one of them had would be on call for nobody."""
     lawyers = {**HOSPITAL["rsud"].members, COLLEAGUE: frozenset({Role.LEGAL_REVIEWER})}

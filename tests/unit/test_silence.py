@@ -38,14 +38,20 @@ from story import (
 )
 
 from rujukan.domain.case import decide
-from rujukan.domain.case.fulfilment import ReferralResumed
+from rujukan.domain.case.fulfilment import (
+    AcceptReferral,
+    HoldReferral,
+    ReferralResumed,
+    ResumeReferral,
+    StartReferral,
+)
 from rujukan.domain.case.referrals import DraftReferral, ReferralDrafted
 from rujukan.domain.case.reminders import EscalateReferral, ReferralEscalated
 from rujukan.domain.case.services import DeliverService, ServiceDelivered
 from rujukan.domain.case.silence import LeaveRejected, RaiseStalled, ReferralNotRedirected, ReferralStalled
 from rujukan.domain.casefile.evolving import fold_log
 from rujukan.domain.casefile.evolving import said as _said
-from rujukan.domain.codes import ReferralStatus, Service, Urgency
+from rujukan.domain.codes import EndReason, ReferralStatus, Role, Service, Urgency
 from rujukan.domain.fact import Act, Fact
 from rujukan.domain.pathways import V2026_3
 from rujukan.domain.refusal import AlreadyDone, NotForThisAgency, StillRunning, WrongMove
@@ -212,6 +218,57 @@ def test_whoever_holds_and_resumes_work_keeps_nobody_from_hearing_of_it(
     assert len(raised) >= passed
     assert [to for to, _ in raised] == ["rsud", *["uptd-ppa"] * (len(raised) - 1)][: len(raised)]
     assert all(after <= n * longest for n, (_, after) in enumerate(raised, 1))
+
+
+MACHINE_MOVES: dict[S, list[type[Fact]]] = {
+    S.RECEIVED: [AcceptReferral],
+    S.ACCEPTED: [StartReferral],
+    S.IN_PROGRESS: [HoldReferral],
+    S.ON_HOLD: [ResumeReferral],
+}
+"""What keeps a referral open, by the state that it is in."""
+
+
+@pytest.mark.parametrize("urgency", list(U))
+@pytest.mark.parametrize("status", MACHINE_MOVES)
+def test_a_machine_s_move_begins_no_window_and_a_person_s_does(status: S, urgency: Urgency) -> None:
+    """It would else be raised a state's window later each time that a system answers by itself."""
+    case = the_case(*in_state(status, urgency=urgency))
+    due, at = case.referrals[R1].acts_by, NOON + HOUR / 2
+    assert due is not None
+    for move in MACHINE_MOVES[status]:
+        more = {"reason": EndReason.WAITING} if move is HoldReferral else {}
+        after = {}
+        for by in (HOSPITAL_S_MACHINE, HOSPITAL):
+            events = decide(say(move, at, referral=R1, **more), case, replace(by, at=at), NETWORK)
+            found = fold_log(_said(events, "rsud", at), case)
+            assert found is not None
+            after[by.role] = found.referrals[R1]
+        assert after[Role.INTEGRATOR].acts_by <= due
+        if status not in (S.IN_PROGRESS, S.ON_HOLD):
+            window = V2026_3.stages[after[Role.CASE_WORKER].status][urgency]
+            assert after[Role.CASE_WORKER].acts_by == at + window
+
+
+@for_any(st.lists(st.integers(1, 96), min_size=1, max_size=12), st.sampled_from(list(U)))
+@example([1, 1, 1, 1, 1], U.EMERGENCY)
+def test_however_a_machine_moves_a_referral_it_is_raised_as_if_it_had_not(hours: list[int], urgency: Urgency) -> None:
+    case, now = the_case(*in_state(S.RECEIVED, urgency=urgency)), NOON
+    due = case.referrals[R1].acts_by
+    assert due is not None
+    for later_by in hours:
+        now += later_by * HOUR
+        (move,) = MACHINE_MOVES[case.referrals[R1].status]
+        more = {"reason": EndReason.WAITING} if move is HoldReferral else {}
+        events = decide(say(move, now, referral=R1, **more), case, replace(HOSPITAL_S_MACHINE, at=now), NETWORK)
+        case = fold_log(_said(events, "rsud", now), case) or case
+        acts_by = case.referrals[R1].acts_by
+        assert acts_by is not None
+        assert acts_by <= due
+    at = max(due, now)
+    (raised,) = decide(replace(RAISE, occurred_at=at), case, replace(SYSTEM, at=at), NETWORK)
+    assert isinstance(raised, ReferralStalled)
+    assert (raised.level, raised.to) == (1, "rsud")
 
 
 def test_each_move_begins_its_own_window() -> None:
