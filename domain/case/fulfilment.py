@@ -18,6 +18,7 @@ from ..casefile.moves import (
     PARTIES,
     REFERRAL,
     ReferralMove,
+    is_machine_s,
     leads_to,
     moved,
     require_cover,
@@ -314,7 +315,7 @@ def receive(command: ReceiveReferral, case: Case, act: Act, network: Network) ->
 
 @decides.register
 def accept(command: AcceptReferral, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    return [recorded(ReferralAccepted, command, act, by_machine=_by_machine(act))]
+    return [recorded(ReferralAccepted, command, act, by_machine=is_machine_s(act))]
 
 
 @decides.register
@@ -324,7 +325,7 @@ def reject(command: RejectReferral, case: Case, act: Act, network: Network) -> S
 
 @decides.register
 def start(command: StartReferral, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    return [recorded(ReferralStarted, command, act, by_machine=_by_machine(act))]
+    return [recorded(ReferralStarted, command, act, by_machine=is_machine_s(act))]
 
 
 @decides.register
@@ -350,11 +351,6 @@ def complete(command: CompleteReferral, case: Case, act: Act, network: Network) 
 @decides.register
 def fail(command: FailReferral, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     return [recorded(ReferralFailed, command, act)]
-
-
-def _by_machine(act: Act) -> bool | None:
-    """Whether it is no person's word; None where it is."""
-    return act.role is Role.INTEGRATOR or None
 
 
 when_uncovered({S.IN_PROGRESS}, lambda at, id, why: ReferralHeld(occurred_at=at, referral=id, reason=why))

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from ..casefile.clocks import CARE_ENDS, CLOCK, CONCERNED, MET_CLOCKS, met
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
-from ..casefile.moves import REFERRAL
+from ..casefile.moves import REFERRAL, is_machine_s
 from ..casefile.state import Case
 from ..casefile.windows import follow_ups, is_for
-from ..codes import ReferralStatus, Role, Service
+from ..codes import ReferralStatus, Service
 from ..compartment import Coordination, Health
 from ..declaring import Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, ClockId, Details, Fact, ReferralId, ServiceId, recorded
@@ -110,7 +110,7 @@ def deliver_service(command: DeliverService, case: Case, act: Act, network: Netw
     by_need = [clock.id for clock in given if may(Way.MEET, clock, case, act)]
     cared = {need for need in gave if gives_care(case, act) or any(is_for(case.clocks[id], need) for id in by_need)}
     return [
-        recorded(ServiceDelivered, command, act, meets=in_clear, by_machine=act.role is Role.INTEGRATOR or None),
+        recorded(ServiceDelivered, command, act, meets=in_clear, by_machine=is_machine_s(act)),
         *met((*command.meets, *by_need), command, case, act),
         *follow_ups(cared, command.delivery, command.occurred_at, case),
     ]

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from ..causes import Cause, latest
-from ..codes import PROCEEDINGS, AgencyKind, EndReason, ReferralStatus, Urgency
+from ..codes import PROCEEDINGS, AgencyKind, EndReason, ReferralStatus, Role, Urgency
 from ..compartment import Compartment, Coordination
 from ..declaring import Audience
 from ..fact import Act, AgencyCode, Fact, ReferralId
@@ -62,6 +62,11 @@ WORK_ENDED = Cause(
     lambda command, case, act: latest((case.began_at, *(r.ended_at for r in case.referrals.values()))),
 )
 """What the end of a case answers."""
+
+
+def is_machine_s(act: Act) -> bool | None:
+    """Whether it is an agency's own system that says so, and no person; None where a person does."""
+    return act.role is Role.INTEGRATOR or None
 
 
 def moved(case: Case, event: ReferralMove, recorded_at: datetime, status: ReferralStatus, **more: Any) -> Case:

@@ -764,7 +764,7 @@ ELSEWHERE_ALLOWED = {
     ("domain/case/glass.py", "_may_know"): "which refusal of a taken id tells nothing",
     ("domain/case/lead.py", "accept_transfer"): "whom consent has to cover",
     ("domain/case/fulfilment.py", "receive"): "that it was no person's own word",
-    ("domain/case/services.py", "deliver_service"): "that a machine recorded it",
+    ("domain/casefile/moves.py", "is_machine_s"): "that a machine recorded it",
     ("api/history.py", "show_history"): "whether the state then is shown whole, in part, or not at all",
 }
 """Where who acts is compared all the same: what it decides there is no standing."""
