@@ -39,6 +39,28 @@ class ClockRule(Struct, frozen=True):
     domestic: bool = False
 
 
+class ClockSteps(Struct, frozen=True):
+    """When people are reminded of a clock that nobody ended."""
+
+    before: tuple[tuple[timedelta, int], ...]
+    """So long before it runs out; of a shorter window when that part of it is left (2: half)."""
+    after: tuple[timedelta, ...]
+    """Again so long after it ran out; then each time the last of these steps passes again, until somebody acts."""
+    source: str
+
+    def warnings(self, known_at: datetime, due_at: datetime) -> list[datetime]:
+        """When it is said that a window will run out, the first first, of one that was known of since then."""
+        window = max(due_at - known_at, timedelta(0))
+        return [due_at - min(before, window / part) for before, part in self.before]
+
+    def again_at(self, due_at: datetime, times: int) -> datetime:
+        """When it is said once more that it ran out, after that was said so often again."""
+        if times < len(self.after):
+            return due_at + self.after[times]
+        step = self.after[-1] - self.after[-2]
+        return due_at + self.after[-1] + (times - len(self.after) + 1) * step
+
+
 class Pathway(Struct, frozen=True):
     version: str
     rules: tuple[ClockRule, ...]
@@ -58,6 +80,8 @@ class Pathway(Struct, frozen=True):
     """How long a referral may be in a state until somebody acts, by urgency; empty where nobody watches."""
     each_incident: bool = False
     """Each incident has its own report to the police, and their windows run from when they received that one."""
+    clock_steps: ClockSteps | None = None
+    """When people are reminded of a clock; None where it is said once that it ran out, and nothing else."""
     long_work: frozenset[Service] = frozenset()
     """Services whose work goes on for weeks: looked at in `LONG` while it does."""
 
@@ -238,10 +262,20 @@ police know; every state of a referral has its window."""
 V2026_4 = replace(V2026_3, version="2026-4", each_incident=True)
 """What the police received of one incident is no report of a later one (UU 12/2022 art. 41, 42: of *the* act)."""
 
-PATHWAYS = {pathway.version: pathway for pathway in (V2026_1, V2026_2, V2026_3, V2026_4)}
+CLOCK_STEPS = ClockSteps(
+    before=((48 * HOUR, 2), (24 * HOUR, 4)),
+    after=(DAY, 3 * DAY, 7 * DAY),
+    source="default: two days and a day are what is left to ask and to decide before an order ends; of what had less"
+    " than four days left when it was recorded, half of that, then a quarter. A network sets its own",
+)
+
+V2026_5 = replace(V2026_4, version="2026-5", clock_steps=CLOCK_STEPS)
+"""Warns before a clock runs out, and says that it ran out until somebody acts."""
+
+PATHWAYS = {pathway.version: pathway for pathway in (V2026_1, V2026_2, V2026_3, V2026_4, V2026_5)}
 """Every version ever in use; none is ever taken out, none is ever edited."""
 
-CURRENT = V2026_4
+CURRENT = V2026_5
 
 
 class ConsentTimes(Struct, frozen=True):

@@ -23,6 +23,7 @@ from ..domain.case.lifecycle import CaseClosed, CaseReopened
 from ..domain.case.merging import CaseMerged, CaseSeparated
 from ..domain.case.overrides import OverrideReviewed, OverrideReviewOverdue, SharedWithoutConsent
 from ..domain.case.reminders import ReferralEscalated, ReferralUndelivered
+from ..domain.case.reminding import ClockStillOverdue, ClockWarned, next_reminder
 from ..domain.case.services import ServiceDelivered
 from ..domain.case.silence import ReferralStalled
 from ..domain.case.uncovered import UncoveredEndAnnounced, UncoveredEndAnswered
@@ -34,7 +35,7 @@ from ..domain.casefile.state import Case, Clock, Status
 from ..domain.codes import ReferralStatus
 from ..domain.compartment import Compartment
 from ..domain.disclosure import Followed, Written
-from ..domain.fact import ReferralId
+from ..domain.fact import ClockId, ReferralId
 from ..domain.standing import readings
 from ..domain.standing.relations import Extent
 from ..domain.standing.rule import extent_for
@@ -43,6 +44,9 @@ from .listing import Listing
 from .projection import Tables
 
 UNANSWERED, UNDELIVERED, STALLED, CLOCK = "unanswered", "undelivered", "stalled", "clock"
+CLOCK_SOON = "clock-soon"
+OF_CLOCKS = [CLOCK, CLOCK_SOON]
+OF_CLOCK = (ClockStarted, ClockMet, ClockEnded, ClockResumed, ClockWarned, ClockOverdue, ClockStillOverdue)
 GLASS_REVIEW, SHARING_REVIEW = "glass-review", "sharing-review"
 BEGIN_DUTIES = (
     DutiesFound,
@@ -80,7 +84,14 @@ class EscalationEntry(Struct, frozen=True):
 
 class Escalations:
     name = "escalations"
-    tables: Sequence[LiteralString] = ("escalation", "running_clock", "sharing_alone", "announced_end", "waiting_duty")
+    tables: Sequence[LiteralString] = (
+        "escalation",
+        "running_clock",
+        "clock_reminder",
+        "sharing_alone",
+        "announced_end",
+        "waiting_duty",
+    )
     by_case = True
     ddl: LiteralString = """
         CREATE TABLE escalation (
@@ -103,6 +114,13 @@ class Escalations:
         );
         CREATE INDEX ON running_clock (due_at) WHERE open;
         ALTER TABLE running_clock ENABLE ROW LEVEL SECURITY;
+        CREATE TABLE clock_reminder (
+          case_id uuid NOT NULL, clock uuid NOT NULL, remind_at timestamptz NOT NULL, until timestamptz,
+          open boolean NOT NULL DEFAULT true,
+          PRIMARY KEY (case_id, clock)
+        );
+        CREATE INDEX ON clock_reminder (remind_at) WHERE open;
+        ALTER TABLE clock_reminder ENABLE ROW LEVEL SECURITY;
         CREATE TABLE waiting_duty (case_id uuid PRIMARY KEY);
         ALTER TABLE waiting_duty ENABLE ROW LEVEL SECURITY;
         CREATE TABLE sharing_alone (
@@ -129,6 +147,8 @@ class Escalations:
             told = {t.agency for t in followed.tell if t.of is written} - {case.lead, written.author}
             if isinstance(event, BEGIN_DUTIES):
                 _duties(db, stream, case)
+            if isinstance(event, OF_CLOCK):
+                _remind(db, stream, case, event.clock)
             match event:
                 case ReferralEscalated() | ReferralUndelivered():
                     kind = UNANSWERED if isinstance(event, ReferralEscalated) else UNDELIVERED
@@ -150,16 +170,23 @@ class Escalations:
                     db.execute(_RUNS, (stream, event.clock, event.due_at))
                 case ClockOverdue():
                     _stop(db, stream, event.clock)
+                    db.execute(_RESOLVE + " AND kind = %s AND subject = %s", (at, stream, CLOCK_SOON, event.clock))
                     db.execute(_RAISE, (stream, CLOCK, event.clock, 2, "", case.lead, at, written.position))
                     for agency in sorted(told):
                         db.execute(_RAISE, (stream, CLOCK, event.clock, 1, agency, case.lead, at, written.position))
+                case ClockWarned() | ClockStillOverdue():
+                    kind = CLOCK_SOON if isinstance(event, ClockWarned) else CLOCK
+                    level = event.level + (1 if kind == CLOCK_SOON else 2)  # behind that it ran out
+                    db.execute(_RAISE, (stream, kind, event.clock, level, "", case.lead, at, written.position))
+                    for agency in sorted(told):
+                        db.execute(_RAISE, (stream, kind, event.clock, 1, agency, case.lead, at, written.position))
                 case ServiceDelivered() if event.referral is not None:
                     db.execute(_RESOLVE + " AND kind = %s AND subject = %s", (at, stream, STALLED, event.referral))
                 case ClockMet() | ClockEnded():
                     _stop(db, stream, event.clock)
                     db.execute(
-                        _RESOLVE + " AND kind = 'clock' AND subject = %s AND recipient = ANY(%s)",
-                        (at, stream, event.clock, ["", *told, written.author]),
+                        _RESOLVE + " AND kind = ANY(%s) AND subject = %s AND recipient = ANY(%s)",
+                        (at, stream, OF_CLOCKS, event.clock, ["", *told, written.author]),
                     )
                 case ClockResumed():
                     _resume(db, stream, case.clocks[event.clock])
@@ -185,6 +212,7 @@ class Escalations:
                 case CaseClosed() | CaseMerged() | CaseReopened() | CaseSeparated():
                     is_open = case.status is Status.OPEN
                     db.execute("UPDATE running_clock SET open = %s WHERE case_id = %s", (is_open, stream))
+                    db.execute("UPDATE clock_reminder SET open = %s WHERE case_id = %s", (is_open, stream))
                     if not is_open:
                         db.execute(_RESOLVE + " AND kind <> ALL(%s)", (at, stream, [GLASS_REVIEW, SHARING_REVIEW]))
         drop(db, "escalation", batch)
@@ -192,8 +220,9 @@ class Escalations:
         drop(db, "announced_end", batch)
         drop(db, "waiting_duty", batch)
         drop(db, "running_clock", batch, Compartment.INCIDENT)
+        drop(db, "clock_reminder", batch, Compartment.INCIDENT)
         for record in records(batch, Compartment.INCIDENT):  # how long a window was tells what it was for
-            db.execute("DELETE FROM escalation WHERE case_id = %s AND kind = 'clock'", (record.case,))
+            db.execute("DELETE FROM escalation WHERE case_id = %s AND kind = ANY(%s)", (record.case, OF_CLOCKS))
 
 
 def _moved(db: Tables, stream: UUID, case: Case, id: ReferralId, at: datetime) -> None:
@@ -203,14 +232,14 @@ def _moved(db: Tables, stream: UUID, case: Case, id: ReferralId, at: datetime) -
     db.execute(_RESOLVE + " AND kind = %s AND subject = ANY(%s)", (at, stream, STALLED, [id, referral.redirects]))
     if referral.status in (ReferralStatus.DRAFT, ReferralStatus.REQUESTED):
         return
-    db.execute(_RESOLVE + " AND kind <> 'clock' AND subject = %s", (at, stream, id))
+    db.execute(_RESOLVE + " AND kind <> ALL(%s) AND subject = %s", (at, stream, OF_CLOCKS, id))
     if not referral.status.is_open:
         _not_announced(db, stream, [id])
     if not referral.status.is_open and referral.clocks:
         left = {clock for other in case.open_referrals_to(referral.recipient) for clock in other.clocks}
         db.execute(
-            _RESOLVE + " AND kind = 'clock' AND recipient = %s AND subject = ANY(%s)",
-            (at, stream, referral.recipient, [clock for clock in referral.clocks if clock not in left]),
+            _RESOLVE + " AND kind = ANY(%s) AND recipient = %s AND subject = ANY(%s)",
+            (at, stream, OF_CLOCKS, referral.recipient, [clock for clock in referral.clocks if clock not in left]),
         )
 
 
@@ -245,6 +274,15 @@ def _resume(db: Tables, case: UUID, clock: Clock) -> None:
         )
     elif clock.told_at is not None and clock.due_at > clock.told_at and not clock.too_late:
         db.execute(_RUNS, (case, clock.id, clock.due_at))
+
+
+def _remind(db: Tables, stream: UUID, case: Case, id: ClockId) -> None:
+    """When people are to be reminded of a clock next: the system looks here for it."""
+    reminder = next_reminder(case, case.clocks[id])
+    if reminder is None:
+        db.execute("DELETE FROM clock_reminder WHERE case_id = %s AND clock = %s", (stream, id))
+    else:
+        db.execute(_REMINDS, (stream, id, *reminder, case.status is Status.OPEN))
 
 
 def _stop(db: Tables, case: UUID, clock: UUID) -> None:
@@ -288,6 +326,15 @@ def ran_out(db: Connection[TupleRow], now: datetime) -> list[tuple[UUID, UUID]]:
     ).fetchall()
 
 
+def to_remind_of(db: Connection[TupleRow], now: datetime) -> list[tuple[UUID, UUID]]:
+    """(case, clock) of those of which people are to be reminded. For followers."""
+    return db.execute(
+        "SELECT case_id, clock FROM views.clock_reminder WHERE open AND remind_at <= %s"
+        " AND (until IS NULL OR until > %s) ORDER BY remind_at",
+        (now, now),
+    ).fetchall()
+
+
 def to_begin(db: Connection[TupleRow]) -> list[UUID]:
     """Cases in which the time for a duty began, and that is not on record. For followers."""
     return [case for (case,) in db.execute("SELECT case_id FROM views.waiting_duty ORDER BY case_id").fetchall()]
@@ -311,6 +358,11 @@ def unjudged(db: Connection[TupleRow], now: datetime, window: timedelta, highest
 
 
 _RUNS: LiteralString = "INSERT INTO running_clock (case_id, clock, due_at) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
+_REMINDS: LiteralString = """
+    INSERT INTO clock_reminder (case_id, clock, remind_at, until, open) VALUES (%s, %s, %s, %s, %s)
+    ON CONFLICT (case_id, clock) DO UPDATE SET remind_at = excluded.remind_at, until = excluded.until,
+      open = excluded.open
+"""
 _ANNOUNCED: LiteralString = """
     INSERT INTO announced_end (case_id, referral, ends_at) VALUES (%s, %s, %s)
     ON CONFLICT (case_id, referral) DO UPDATE SET ends_at = excluded.ends_at

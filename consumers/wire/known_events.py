@@ -29,6 +29,8 @@ HIGHEST: Final[dict[str, int]] = {
     "case.ClockOverdue": 1,
     "case.ClockResumed": 1,
     "case.ClockStarted": 3,
+    "case.ClockStillOverdue": 1,
+    "case.ClockWarned": 1,
     "case.ClocksRuledOut": 1,
     "case.ConferenceHeld": 1,
     "case.ConsentConfirmed": 2,

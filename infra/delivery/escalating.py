@@ -29,6 +29,7 @@ from ...domain.case.glass import RaiseGlassReview
 from ...domain.case.keeping import AskToConfirmHold, LapseHold
 from ...domain.case.overrides import RaiseOverrideReview
 from ...domain.case.reminders import HIGHEST_ESCALATION, EscalateReferral, RaiseUndelivered
+from ...domain.case.reminding import RemindOfClock
 from ...domain.case.silence import RaiseStalled
 from ...domain.case.staffing import CarryExclusion
 from ...domain.case.uncovered import EndAnnouncedReferral
@@ -184,7 +185,7 @@ class Escalator:
             late = deliveries.undelivered(db, now, HIGHEST_ESCALATION)
             unanswered = referral_box.unanswered(db, now, HIGHEST_ESCALATION)
             stalled = referral_box.stalled(db, now)
-            ran_out = escalations.ran_out(db, now)
+            ran_out, reminders = escalations.ran_out(db, now), escalations.to_remind_of(db, now)
             announced, begun = escalations.announced(db, now), escalations.to_begin(db)
             waiting = stops.waiting(db, now, CONSENT_TIMES.answer, stopping.HIGHEST_REMINDER)
             ending = expiring.to_warn_of(db, now)
@@ -220,6 +221,8 @@ class Escalator:
             yield Due(case, EndAnnouncedReferral(occurred_at=now, referral=ReferralId(referral)))
         for case, clock in ran_out:
             yield Due(case, RaiseClock(occurred_at=now, clock=ClockId(clock)))
+        for case, clock in reminders:
+            yield Due(case, RemindOfClock(occurred_at=now, clock=ClockId(clock)))
         for case, glass in unreviewed:
             yield Due(case, RaiseGlassReview(occurred_at=now, glass=GlassId(glass)))
         for case, consent in unjudged:

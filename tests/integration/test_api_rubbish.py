@@ -78,7 +78,8 @@ def stored(database: psycopg.Connection) -> tuple[int, ...]:
     row = database.execute(
         "SELECT (SELECT count(*) FROM log.stored_events "
         "   WHERE topic NOT IN ('case.ReferralEscalated', 'case.ReferralUndelivered', 'case.ClockOverdue',"
-        "   'case.ReferralStalled', 'case.GlassReviewOverdue', 'delivery.SendingsRecorded')),"
+        "   'case.ReferralStalled', 'case.ClockWarned', 'case.ClockStillOverdue', 'case.GlassReviewOverdue',"
+        "   'delivery.SendingsRecorded')),"
         " (SELECT count(*) FROM log.documents), (SELECT count(*) FROM log.idempotency_keys)"
     ).fetchone()
     assert row is not None

@@ -50,7 +50,7 @@ from rujukan.domain.declaring import event_type
 from rujukan.domain.delivery import AcknowledgeDeliveries, Failure, Mark, Marks
 from rujukan.domain.disclosure import Written
 from rujukan.domain.fact import ActorId, CaseId, ExclusionId, Fact, ReferralId
-from rujukan.domain.pathways import HOLD_TIMES
+from rujukan.domain.pathways import CLOCK_STEPS, HOLD_TIMES
 from rujukan.domain.violence import GbvType, ToldBy, ViolenceForm
 from rujukan.infra import composition
 from rujukan.infra.database import FOLLOWER, as_role
@@ -130,16 +130,15 @@ class Tower:
         return self.acknowledgements.take(agency, command, act, uuid4())
 
     def sees(
-        self, agency: str, case: UUID, *, all: bool = True, leading: bool = False, stalled: bool = False
+        self, agency: str, case: UUID, *, all: bool = True, leading: bool = False, of: str = ""
     ) -> list[tuple[str, int, str, bool]]:
-        """(kind, level, relation, resolved) of what was raised to the agency, the first first; `stalled`: of
-        referrals on which nobody acted alone, which are left out else."""
+        """(kind, level, relation, resolved) of what was raised to the agency, the first first; `of`: of that kind
+        alone. Referrals on which nobody acted, and clocks that run out soon, are left out else."""
         catch_up(self.settings)
         with self.office.ports.views.acting_for(agency) as db:
             found = escalations.escalations(db, all=all, leading_only=leading, limit=500)
         rows = [(x.kind, x.level, x.relation, x.resolved_at is not None) for x in found if x.case == case]
-        rows = [row for row in rows if (row[0] == "stalled") == stalled]
-        return rows[::-1]
+        return [row for row in rows if (row[0] == of if of else row[0] not in ("stalled", "clock-soon"))][::-1]
 
     def outbox(self, agency: str, referral: UUID, now: datetime | None = None) -> referral_box.ReferralEntry:
         return self._entry(agency, "out", referral, now)
@@ -445,6 +444,38 @@ def test_a_clock_that_runs_out_is_raised_once_to_who_shares_it(tower: Tower) -> 
     assert tower.sees("rsud", case) == [("clock", 1, "recipient", True)]
 
 
+def test_who_shares_a_clock_is_warned_before_it_runs_out_and_reminded_until_somebody_acts(tower: Tower) -> None:
+    case = tower.opens()
+    tower.office.records_incident(case, composition.now())
+    now = tower.office.casework.case(case)
+    assert now is not None
+    last = max(now.clocks.values(), key=lambda clock: clock.due_at)
+    for other in now.clocks.keys() - {last.id}:
+        tower.office.does("uptd-ppa", case, MeetClock, clock=other)
+    shared = tower.refers(case, clocks=(last.id,))
+    tower.office.does("rsud", case, ReceiveReferral, referral=shared)
+    assert last.told_at is not None
+    first, second = CLOCK_STEPS.warnings(last.told_at, last.due_at)
+    tower.turns(first - INSTANT)
+    assert tower.sees("uptd-ppa", case, of="clock-soon") == []
+    for at, level in ((first, 2), (second, 3)):
+        tower.turns(at)
+        tower.turns(at + INSTANT)
+        assert tower.sees("uptd-ppa", case, of="clock-soon")[-1] == ("clock-soon", level, "lead", False)
+        assert tower.sees("rsud", case, of="clock-soon") == [("clock-soon", 1, "recipient", False)]
+    assert len(tower.sees("uptd-ppa", case, of="clock-soon")) == 2
+    tower.turns(last.due_at)
+    assert {row[3] for row in tower.sees("rsud", case, of="clock-soon")} == {True}, "it says that it ran out now"
+    for days, level in ((1, 3), (3, 4), (7, 5), (11, 6)):
+        tower.turns(last.due_at + days * DAY)
+        assert tower.sees("uptd-ppa", case, of="clock")[-1] == ("clock", level, "lead", False)
+    assert tower.sees("rsud", case, of="clock") == [("clock", 1, "recipient", False)]
+    tower.office.does("uptd-ppa", case, MeetClock, clock=last.id)
+    tower.turns(last.due_at + 60 * DAY)
+    assert len(tower.sees("uptd-ppa", case, of="clock")) == 5
+    assert {row[3] for row in tower.sees("uptd-ppa", case, of="clock")} == {True}
+
+
 @pytest.mark.thorough
 def test_a_clock_that_was_met_or_had_run_out_when_it_was_written_down_is_not_raised(tower: Tower) -> None:
     met, old, closed = (tower.opens() for _ in range(3))
@@ -473,12 +504,12 @@ def test_a_referral_on_which_nobody_acts_is_raised_until_somebody_does(tower: To
     accepted_at = composition.now()
     for times in range(1, 6):
         tower.turns(accepted_at + times * 4 * HOUR + MINUTE)
-    assert tower.sees("rsud", case, stalled=True) == [("stalled", 1, "recipient", False)]
-    to_lead = tower.sees("uptd-ppa", case, stalled=True)
+    assert tower.sees("rsud", case, of="stalled") == [("stalled", 1, "recipient", False)]
+    to_lead = tower.sees("uptd-ppa", case, of="stalled")
     assert [row[1] for row in to_lead] == [2, 3, 4, 5]
     tower.office.does("rsud", case, StartReferral, referral=referral)
-    assert tower.sees("rsud", case, stalled=True) == [("stalled", 1, "recipient", True)]
-    assert {row[3] for row in tower.sees("uptd-ppa", case, stalled=True)} == {True}
+    assert tower.sees("rsud", case, of="stalled") == [("stalled", 1, "recipient", True)]
+    assert {row[3] for row in tower.sees("uptd-ppa", case, of="stalled")} == {True}
 
 
 # Several workers ---------------------------------------------------------------------------------------------

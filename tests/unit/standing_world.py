@@ -127,6 +127,7 @@ from rujukan.domain.case.overrides import (
 )
 from rujukan.domain.case.referrals import CancelReferral, DraftReferral, SendReferral
 from rujukan.domain.case.reminders import EscalateReferral, RaiseUndelivered
+from rujukan.domain.case.reminding import RemindOfClock
 from rujukan.domain.case.services import DeliverService
 from rujukan.domain.case.silence import LeaveRejected, RaiseStalled
 from rujukan.domain.case.speaking import (
@@ -406,6 +407,7 @@ COMMANDS: Mapping[type[Fact], Fact] = {
         say(FindNotIndicated, clock=CLOCK, reason="immune"),
         say(ResumeClock, clock=CLOCK, reason="a slip"),
         say(RaiseClock, clock=CLOCK),
+        say(RemindOfClock, clock=CLOCK),
         say(BeginDuties),
         say(AssignCaseWorker, worker=WORKER),
         say(AskLeadTransfer, transfer=NEW, to="rsud", reason="r"),

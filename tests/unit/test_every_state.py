@@ -98,6 +98,7 @@ OTHERWISE: Mapping[str, Mapping[str, str]] = {
     "EscalateReferral": {},
     "RaiseUndelivered": {},
     "RaiseStalled": {},
+    "RemindOfClock": {},
     "EndAnnouncedReferral": {},
     "LapseHold": {},
     "BeginDuties": {},

@@ -147,6 +147,7 @@ EndDuty                   -s---y  yauaaauu    ccccccuu    uuuuuuuu
 FindNotIndicated          ws----  ayuaaauu    ccccccuu    uuuuuuuu
 ResumeClock               ws---y  yyuaaauu    ccccccuu    uuuuuuuu
 RaiseClock                -----y  yyyyyyyy    wwwwwwww    uuuuuuuu
+RemindOfClock             -----y  wwwwwwww    wwwwwwww    uuuuuuuu
 BeginDuties               -----y  wwwwwwww    wwwwwwww    uuuuuuuu
 AssignCaseWorker          -s---y  yaaaaauu    ccccccuu    uuuuuuuu
 AskLeadTransfer           -s---y  yaaaaauu    ccccccuu    uuuuuuuu

@@ -202,6 +202,7 @@ ACCOUNT: dict[str, Answers | None] = {
     "FindNotIndicated": Answers("", time=NOON),
     "ResumeClock": Answers("ClockMet", "clock", command=say(ResumeClock, clock=ENDED_CLOCK, reason="a slip")),
     "RaiseClock": Answers("", time=NOON + DAY),
+    "RemindOfClock": Answers("", time=NOON - DAY, now=NOON + 20 * HOUR, pathway="2026-5"),
     "AssignCaseWorker": OPENED,
     "AskLeadTransfer": Answers("CaseOpened", without="LeadTransferAsked"),
     "AcceptLeadTransfer": Answers("LeadTransferAsked"),
