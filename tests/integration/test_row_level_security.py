@@ -114,6 +114,7 @@ NOT_FOR_THE_SERVICE = {
     "oddity",
     "operator",
     "announced_end",
+    "clock_reminder",
     "running_clock",
     "sharing_alone",
     "waiting_duty",
