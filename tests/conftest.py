@@ -6,6 +6,7 @@ import functools
 import gc
 import logging
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from uuid import uuid4
 
+import as_found
 import bytecode  # noqa: F401  # first: what is imported below is kept, too
 import httpx
 import hypothesis
@@ -123,6 +125,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_collection_finish() -> None:
     """What was collected stays to the end: the collector of garbage need not go through it again and again."""
+    random.seed()  # each process draws what no other does: where order is random, all began with one seed
     gc.collect()
     gc.freeze()
 
@@ -219,6 +222,28 @@ def copy(source: Path, to: Path) -> None:
     subprocess.run(["cp", "-a", str(source), str(to)], check=True)
 
 
+WATCHED: dict[str, tuple[Callable[[], as_found.Shape], as_found.Shape]] = {}
+"""What the files of this process share, how one looks at it, and as it was found."""
+
+
+def watch(what: str, look: Callable[[], as_found.Shape]) -> None:
+    """From now on each file has to leave it as it is."""
+    WATCHED[what] = look, look()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def left_as_it_was_found() -> Iterator[None]:
+    """What a file changes in what others share, in any order of files, it puts back itself."""
+    watch("the process", as_found.process)
+    yield
+    otherwise: list[str] = []
+    for what, (look, found) in WATCHED.items():
+        WATCHED[what] = look, look()  # the next file is not blamed for it
+        otherwise += as_found.changed(found, WATCHED[what][1])
+    if otherwise:
+        pytest.fail("this file left otherwise what others share:\n" + "\n".join(otherwise))
+
+
 @pytest.fixture(scope="session")
 def postgres(places: Callable[[], Path]) -> Iterator[EmbeddedPostgres]:
     """A PostgreSQL server of this test run."""
@@ -226,15 +251,20 @@ def postgres(places: Callable[[], Path]) -> Iterator[EmbeddedPostgres]:
     copy(seed() / "postgres", place)
     server = EmbeddedPostgres(place)
     server.start()
+    watch("the server", lambda: as_found.server(server.conninfo))
     yield server
     server.stop()
 
 
 @pytest.fixture(scope="module")
 def settings(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """Settings of a fresh, migrated database with its own keyring; no broker."""
+    """Settings of a fresh, migrated database with its own keyring; no broker. The tests of a file share it, come in any
+    order, and leave what is declared in it as it was."""
     with fresh_settings(postgres, tmp_path_factory.mktemp("data")) as fresh:
+        found = as_found.database(fresh.database)
         yield fresh
+        if otherwise := as_found.changed(found, as_found.database(fresh.database)):
+            pytest.fail("this file left its database otherwise than it was:\n" + "\n".join(otherwise))
 
 
 @contextmanager
@@ -304,10 +334,15 @@ class Running:
 
     def stop(self) -> None:
         """Hang up, and stop the system."""
+        if Running.shared is self:
+            Running.shared = None
+            WATCHED.pop(SYSTEM, None)
         for client in (self.http, *self._clients.values()):
             client.close()
         self.system.stop()
 
+
+SYSTEM = "the running system"
 
 UNLIMITED: dict[str, Any] = {f"limit_{what}": 0 for what in ("reads", "commands", "emergencies", "pages", "uploads")}
 """Tests ask for as much in seconds, as the same few people, as an agency does in a day. Limits are tried where they are
@@ -328,11 +363,21 @@ def start_system(directory: Path, **more: Any) -> Running:
 
 
 @pytest.fixture(scope="session")
-def running(places: Callable[[], Path]) -> Iterator[Running]:
-    """One whole system for all tests that do not break it."""
-    Running.shared = started = start_system(places())
-    yield started
-    started.stop()
+def places_of_systems(places: Callable[[], Path]) -> Iterator[Callable[[], Path]]:
+    """The same; what runs in one at the end is stopped."""
+    yield places
+    if Running.shared is not None:
+        Running.shared.stop()
+
+
+@pytest.fixture(scope="module")
+def running(places_of_systems: Callable[[], Path]) -> Running:
+    """One whole system for all tests that do not break it. The first file that asks starts it; behind the last of some
+    it is stopped (`pytest_runtest_protocol`); who asks later has another."""
+    if Running.shared is None:
+        Running.shared = started = start_system(places_of_systems())
+        watch(SYSTEM, lambda: as_found.system(started))
+    return Running.shared
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ it comes back empty, with the same address.  Also here: what every broker proces
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import socket
 import struct
 import subprocess
+import sys
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -25,22 +25,33 @@ _METADATA_KEY = 3
 _METADATA_VERSION = 4
 _PROBE_SECONDS = 1.0
 
+_HELD: list[socket.socket] = []
+"""Of the ports that this process was given: bound, and never listened on. On Linux alone a server may listen beside."""
+
 
 class BrokerError(RuntimeError):
     """The broker could not be started; the message names its log file, if there is one."""
 
 
 def free_port() -> int:
-    """A TCP port of the loopback that nobody listens on, from 20000 to 29999.
+    """A TCP port of the loopback that nobody listens on, from 20000 to 29999, and that is given to nobody else while
+    this process lives: what is started on it takes a while to listen, and others look for a port meanwhile.
 
     Below the ephemeral range on purpose: a client that keeps dialling a dead broker's ephemeral port can
     end up connected to itself and then holds the port the broker needs to come back.
     """
     for _ in range(200):
         port = random.SystemRandom().randint(20000, 29999)  # where many begin with one seed, each takes another
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe, contextlib.suppress(OSError):
-            probe.bind((HOST, port))
-            return port
+        held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            held.bind((HOST, port))
+        except OSError:
+            held.close()
+            continue
+        # Who asks for a free one does so without this option, and finds it taken; a server binds with it, and may.
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _HELD.append(held) if sys.platform == "linux" else held.close()
+        return port
     raise BrokerError("no free port on the loopback between 20000 and 29999")
 
 

@@ -234,15 +234,15 @@ def test_a_follower_forgets_the_files_it_keeps(office: Office, settings: Setting
 
 def test_keys_put_back_from_a_copy_stay_dead(office: Office, settings: Settings, superuser: psycopg.Connection) -> None:
     case = told(office)
-    superuser.execute("CREATE TABLE IF NOT EXISTS public.kept AS SELECT * FROM log.data_keys WHERE false")
-    superuser.execute("INSERT INTO public.kept SELECT * FROM log.data_keys WHERE stream = %s", (case,))
+    superuser.execute("CREATE TEMP TABLE kept AS SELECT * FROM log.data_keys WHERE false")
+    superuser.execute("INSERT INTO kept SELECT * FROM log.data_keys WHERE stream = %s", (case,))
     erases(office, case)
     with pytest.raises(psycopg.Error, match="erased") as refused:
-        superuser.execute("INSERT INTO log.data_keys SELECT * FROM public.kept WHERE stream = %s", (case,))
+        superuser.execute("INSERT INTO log.data_keys SELECT * FROM kept WHERE stream = %s", (case,))
     assert refused.value.sqlstate == "RJ001"
     with superuser.transaction():
         superuser.execute("SET LOCAL session_replication_role = replica")  # as pg_restore --disable-triggers does
-        superuser.execute("INSERT INTO log.data_keys SELECT * FROM public.kept WHERE stream = %s", (case,))
+        superuser.execute("INSERT INTO log.data_keys SELECT * FROM kept WHERE stream = %s", (case,))
     with opened_store(settings) as store, pytest.raises(KeyGone):
         store.read(case)
 

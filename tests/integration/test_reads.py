@@ -55,7 +55,7 @@ SUBSCRIBING = (
 
 
 @pytest.fixture(scope="module")
-def made(running: Running) -> dict[str, str]:
+def made(running: Running) -> Iterator[dict[str, str]]:
     """What stands in addresses and has to be asked: of a case with a document, a glass and a disclosure."""
     with composition.service(running.settings, connections=2) as ports:
         system = Casework(ports.log, ports.macs)
@@ -82,7 +82,7 @@ def made(running: Running) -> dict[str, str]:
     asked = hook.post(f"/agencies/{LEAD}/webhook", json={"url": "https://uptd.example/rujukan"})
     assert seconded(asked, running.client(LEAD, Role.SUPERVISOR)).is_success
     joins = {"member": str(uuid4()), "roles": ["supervisor"]}
-    return {
+    yield {
         "case": case,
         "document": document,
         "glass": glass,
@@ -98,6 +98,9 @@ def made(running: Running) -> dict[str, str]:
         "from": "1",
         "to": str(disclosed["position"]),
     }
+    assert hook.post(f"/agencies/{LEAD}/webhook/removal").is_success, (
+        "or it would be posted to as long as the system runs"
+    )
 
 
 class Asking:

@@ -306,6 +306,8 @@ def test_a_rebuild_that_dies_while_it_puts_the_new_tables_in_place_changes_nothi
         with pytest.raises(psycopg.errors.UndefinedTable):
             runner.rebuild("audit")
     assert dump(settings) == before
+    assert rebuild(settings, "audit") == readable(before)
+    assert shadows(settings) == [], "what it left is gone once it was built"
 
 
 @pytest.mark.thorough

@@ -6,6 +6,9 @@ import contextlib
 import logging
 import os
 import signal
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,7 +26,7 @@ from kafka.admin import NewTopic  # type: ignore[import-untyped]
 from patience import PATIENCE_SECONDS
 
 from rujukan.infra.services.apache_kafka import ApacheKafka
-from rujukan.infra.services.broker import BrokerError, BrokerProcess, EmbeddedBroker
+from rujukan.infra.services.broker import HOST, BrokerError, BrokerProcess, EmbeddedBroker, free_port
 from rujukan.infra.services.postgres import EmbeddedPostgres, PostgresError
 
 TOPIC = "referrals"
@@ -148,6 +151,29 @@ def test_a_foreign_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PostgresError, match="neither empty"):
         EmbeddedPostgres(tmp_path).start()
     assert (tmp_path / "precious").read_text(encoding="utf-8") == "mine"
+
+
+# -- ports ------------------------------------------------------------------------------------------
+
+
+def test_a_free_port_is_given_to_nobody_else_and_a_server_may_listen_on_it() -> None:
+    """Two that are started at once look for theirs before the other listens."""
+    ours = {free_port() for _ in range(50)}
+    others = subprocess.run([sys.executable, "-c", ASKING], capture_output=True, text=True, check=True).stdout.split()
+    assert (len(ours), len(set(others))) == (50, 2000)
+    assert ours.isdisjoint(map(int, others))
+    port = min(ours)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((HOST, port))
+    for _ in range(2):  # and again, when it ended
+        with socket.create_server((HOST, port)), socket.create_connection((HOST, port)):
+            pass
+
+
+ASKING = """
+from rujukan.infra.services.broker import free_port
+print(*(free_port() for _ in range(2000)))
+"""
 
 
 # -- brokers ------------------------------------------------------------------------------------------

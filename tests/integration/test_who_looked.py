@@ -1,6 +1,7 @@
 """Which readings of a case there are: found in the log, whole or not at all."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 import damaging
@@ -17,7 +18,14 @@ from rujukan.infra.store.event_store import EventStore
 from rujukan.infra.store.readings import Readings
 
 superuser = damaging.superuser
-HERS, OTHER = uuid4(), uuid4()
+
+
+class Told(NamedTuple):
+    """Two cases, and the positions of three readings of the one."""
+
+    hers: UUID
+    other: UUID
+    at: list[int]
 
 
 def looked(at: UUID, what: str = "timeline", by: UUID | None = None, agency: str = "polres") -> AccessRecorded:
@@ -40,70 +48,69 @@ def store(settings: Settings) -> Iterator[EventStore]:
         yield opened
 
 
-@pytest.fixture(scope="module")
-def told(store: EventStore) -> list[int]:
-    """The positions of three readings of a case, among others, in two streams."""
-    one, two = uuid4(), uuid4()
-    at = append(store, one, 0, looked(HERS, "one"), looked(OTHER))
+@pytest.fixture
+def told(store: EventStore) -> Told:
+    """Three readings of a case that no other test knows, among others, in two streams."""
+    hers, other, one, two = (uuid4() for _ in range(4))
+    at = append(store, one, 0, looked(hers, "one"), looked(other))
     append(store, uuid4(), 0, note())
-    at += append(store, two, 0, looked(OTHER), looked(HERS, "two"), looked(HERS, "three"))
-    return [at[0], at[3], at[4]]
+    at += append(store, two, 0, looked(other), looked(hers, "two"), looked(hers, "three"))
+    return Told(hers, other, [at[0], at[3], at[4]])
 
 
-def positions(readings: Readings) -> list[int]:
-    """Where all of hers stand; and nothing of any case is in the way."""
-    looked = readings.of(HERS)
+def positions(readings: Readings, case: UUID) -> list[int]:
+    """Where all of a case's stand; and nothing of any case is in the way."""
+    looked = readings.of(case)
     assert looked.unread == []
     return [opened.position for opened in looked.found]
 
 
-def named(readings: Readings, case: UUID = HERS) -> tuple[list[int], list[int]]:
+def named(readings: Readings, case: UUID) -> tuple[list[int], list[int]]:
     """Where those that open stand, and where something does not."""
     looked = readings.of(case)
     return [opened.position for opened in looked.found], [damage.position for damage in looked.unread]
 
 
-def test_all_of_a_case_are_found_in_the_order_of_the_log(store: EventStore, told: list[int]) -> None:
-    assert positions(Readings(store)) == told
+def test_all_of_a_case_are_found_in_the_order_of_the_log(store: EventStore, told: Told) -> None:
+    assert positions(Readings(store), told.hers) == told.at
     assert list(Readings(store).of(uuid4()).found) == []
 
 
-def test_what_comes_later_is_found_too(store: EventStore, told: list[int]) -> None:
+def test_what_comes_later_is_found_too(store: EventStore, told: Told) -> None:
     readings = Readings(store)
-    assert positions(readings) == told
-    (late,) = append(store, uuid4(), 0, looked(HERS, "late"))
-    assert positions(readings) == [*told, late]
-    told.append(late)
+    assert positions(readings, told.hers) == told.at
+    (late,) = append(store, uuid4(), 0, looked(told.hers, "late"))
+    assert positions(readings, told.hers) == [*told.at, late]
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["at the first question", "once it was known"])
 @pytest.mark.parametrize("which", [0, 1, 2])
 def test_one_that_does_not_open_is_not_left_out(
-    store: EventStore, told: list[int], superuser: psycopg.Connection, which: int, known: bool
+    store: EventStore, told: Told, superuser: psycopg.Connection, which: int, known: bool
 ) -> None:
     readings = Readings(store)
     if known:
-        assert positions(readings) == told
-    with flipped(superuser, STATE, told[which]):
-        assert named(readings) == ([at for at in told if at != told[which]], [told[which]])
-        whole = [] if known else [told[which]]  # of which case it was, nobody can say, but who knew it
-        assert named(readings, OTHER)[1] == whole or named(readings, OTHER)[1] == [told[which]]
-    assert positions(readings) == told, "it was put back"
+        assert positions(readings, told.hers) == told.at
+    with flipped(superuser, STATE, told.at[which]):
+        assert named(readings, told.hers) == ([at for at in told.at if at != told.at[which]], [told.at[which]])
+        whole = [] if known else [told.at[which]]  # of which case it was, nobody can say, but who knew it
+        assert named(readings, told.other)[1] == whole or named(readings, told.other)[1] == [told.at[which]]
+    assert positions(readings, told.hers) == told.at, "it was put back"
 
 
 @pytest.mark.parametrize(
     ("column", "to"), [("topic", "'case.NoteRecorded'"), ("originator_id", "gen_random_uuid()")], ids=lambda v: v
 )
 def test_one_whose_row_says_something_else_is_not_left_out(
-    store: EventStore, told: list[int], superuser: psycopg.Connection, column: str, to: str
+    store: EventStore, told: Told, superuser: psycopg.Connection, column: str, to: str
 ) -> None:
     """The second but last of its stream: what stands behind it says that it is missing."""
     readings = Readings(store)
     where = "notification_id = %s"
-    with changed(superuser, "log.stored_events", column, where, to, told[1]):
-        found, unread = named(readings)
-        assert (found, len(unread)) == ([at for at in told if at != told[1]], 1)
-    assert positions(readings) == told
+    with changed(superuser, "log.stored_events", column, where, to, told.at[1]):
+        found, unread = named(readings, told.hers)
+        assert (found, len(unread)) == ([at for at in told.at if at != told.at[1]], 1)
+    assert positions(readings, told.hers) == told.at
 
 
 def test_a_page_of_a_case_s_readings_opens_that_page_and_no_more(
@@ -125,9 +132,9 @@ def test_a_page_of_a_case_s_readings_opens_that_page_and_no_more(
 
 
 def test_what_a_person_looked_at_for_an_agency_is_found_whatever_it_was_of(store: EventStore) -> None:
-    person, readings = uuid4(), Readings(store)
-    mine = append(store, uuid4(), 0, looked(HERS, by=person), looked(uuid4()), looked(OTHER, by=person))
-    append(store, uuid4(), 0, looked(HERS, by=person, agency="rsud"))
+    person, hers, readings = uuid4(), uuid4(), Readings(store)
+    mine = append(store, uuid4(), 0, looked(hers, by=person), looked(uuid4()), looked(uuid4(), by=person))
+    append(store, uuid4(), 0, looked(hers, by=person, agency="rsud"))
     assert [o.position for o in readings.by(person, "polres").found] == [mine[0], mine[2]]
     assert [o.position for o in readings.by(person, "polres", mine[0], 1).found] == [mine[2]]
     assert list(readings.by(person, "lsm").found) == []
@@ -151,7 +158,7 @@ def test_what_was_taken_back_for_good_is_forgotten_and_what_stands_in_its_place_
         superuser.execute("DELETE FROM log.stored_events WHERE notification_id > %s", (kept,))
     assert named(readings, case) == ([kept], lost)
     superuser.execute("SELECT setval('log.stored_events_notification_id_seq', %s)", (kept,))
-    assert append(store, uuid4(), 0, looked(OTHER), looked(OTHER)) == lost, "the numbers are given again"
+    assert append(store, uuid4(), 0, looked(uuid4()), looked(uuid4())) == lost, "the numbers are given again"
     assert named(readings, case) == ([kept], lost)
     superuser.execute("INSERT INTO ledger.joinings (origin, of, note) VALUES ('rujukan/b', 'rujukan/a', '')")
     assert of_case() == [kept]

@@ -1,8 +1,10 @@
-"""The rooms' pages list what is there; and no file of theirs has more than fits one idea."""
+"""The rooms' pages list what is there; and no file of theirs has more than fits one idea, or stands in a circle."""
 
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 from freeze import STANDING, standing_page
 
@@ -74,3 +76,11 @@ def test_no_file_is_so_long_that_it_holds_two_ideas() -> None:
     files = (file for room in ("domain", "api", "consumers", "infra") for file in (TOP / room).rglob("*.py"))
     lines = {str(file.relative_to(TOP)): len(file.read_text("utf-8").splitlines()) for file in files}
     assert {file: many for file, many in lines.items() if many > MOST_LINES} == {}, "give a part of each a room"
+
+
+@pytest.mark.thorough
+def test_no_file_is_in_a_circle() -> None:
+    """Whoever reads one file meets no other that needs it first; what is imported for types alone counts, too."""
+    rooms = [f"rujukan.{room}" for room in ("domain", "projections", "api", "consumers", "infra")]
+    graph = grimp.build_graph(*rooms, cache_dir=None)
+    TopologicalSorter({file: graph.find_modules_directly_imported_by(file) for file in graph.modules}).prepare()
