@@ -25,7 +25,7 @@ HIGHEST: Final[dict[str, int]] = {
     "case.CaseSeparated": 1,
     "case.CaseWorkerAssigned": 1,
     "case.ClockEnded": 1,
-    "case.ClockMet": 1,
+    "case.ClockMet": 2,
     "case.ClockOverdue": 1,
     "case.ClockResumed": 1,
     "case.ClockStarted": 3,

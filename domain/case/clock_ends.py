@@ -1,24 +1,29 @@
-"""Clocks that end otherwise than by what they are for, and ends that were recorded by mistake.
+"""Clocks that end by somebody's word: met outside the system, or otherwise than by what they are for; and ends that
+were recorded by mistake.
 
-Whose word ends which clock stands in standing/clocks.py. A duty of law ends so by decision: of a supervisor, reviewed
-by another person of the lead.
+Whose word ends which clock stands in standing/clocks.py. That a duty of law was met says by what: a document or a
+referral on record, or grounds that another person of the lead approves. It ends without what it is for by decision: of
+a supervisor, reviewed by another person of the lead.
 
 She declined; it does not apply to her; it was started in error; a clinician found that it is not indicated. Nobody has
 to say *met* for any of it. Of care, how and why is sealed with `health` (casefile/clocks.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from ..casefile.clocks import CARE_ENDS, CLOCK, CONCERNED, MET_CLOCK, ClockResumed, ended
+from ..casefile.attaching import ATTACHED
+from ..casefile.clocks import CARE_ENDS, CLOCK, CONCERNED, MET_CLOCK, ClockResumed, ended, met
 from ..casefile.deciding import Network, decides
-from ..casefile.state import Case
+from ..casefile.moves import REFERRAL
+from ..casefile.state import Case, Referral
 from ..causes import Cause
-from ..clock_codes import ClockEnd
+from ..clock_codes import ClockDuty, ClockEnd
+from ..codes import AgencyKind
 from ..compartment import Coordination, Health, Legal
 from ..declaring import asked, field, name_fields
-from ..fact import Act, ClockId, Fact, Text, recorded
+from ..fact import Act, ClockId, DocumentId, Fact, ReferralId, Text, recorded
 from ..refusal import Invalid, one_of
 from ..standing.clocks import LAW, Way, require
 from ..standing.relations import Extent, Relation
@@ -44,6 +49,69 @@ CLINICIANS = AT_WORK
 """For persons of a health service: it is a clinician's word, and no machine's."""
 REVIEWED = Second((Row(AUDITORS, LEADS, Extent.MOVE),))
 """By another person of the lead, whoever owes it."""
+
+
+MET_BY = Words(
+    "harus menyebut apa yang memenuhi kewajiban itu, bila tidak ada `document` atau `referral` yang membuktikannya; "
+    "lalu disetujui orang lain di instansi penanggung jawab",
+    "say what met the duty, where no `document` or `referral` on record shows it; another person of the lead approves "
+    "that",
+)
+OF_LAW_ALONE = Words(
+    "hanya untuk kewajiban menurut undang-undang: layanan kesehatan tidak perlu dibuktikan di sini",
+    "be left out but for a duty of law: nobody has to show care here",
+)
+ACCEPTED_BY: Mapping[ClockDuty, AgencyKind] = {
+    ClockDuty.REPORT_TO_POLICE: AgencyKind.POLICE,
+    ClockDuty.COURT_REQUEST: AgencyKind.JUSTICE,
+    ClockDuty.LPSK_REQUEST: AgencyKind.WITNESS_PROTECTION,
+}
+"""Duties that are met by another agency having what it was asked, and which kind of agency that is."""
+BY_NO_REFERRAL = Words(
+    "tidak memenuhi kewajiban ini: sebutkan dokumennya, atau alasannya",
+    "be left out: no referral meets this duty; name a document, or the grounds",
+)
+SHOWN = replace(ATTACHED, since=None)
+"""A paper may be attached long after what it shows."""
+SHOWN_REFERRAL = replace(REFERRAL, since=None)
+
+
+def _is_unshown(command: "MeetClock", case: Case, own: bool) -> bool:
+    clock = case.clocks.get(command.clock)
+    is_of_law = clock is not None and clock.duty in LAW
+    return is_of_law and command.document is None and command.referral is None
+
+
+@asked(
+    "/cases/{case}/clocks/{clock}/end",
+    by=CASE_WORK,
+    where=TAKES_PART.to(CLOCK, *CONCERNED, by="clock")
+    .to(SHOWN, R.AUTHOR, R.REACHES, by="document")
+    .to(SHOWN_REFERRAL, R.SENDER, R.ADDRESSEE, R.LEAD, by="referral"),
+    second=Second(
+        (Row(AUDITORS, LEADS, Extent.MOVE),),
+        when=_is_unshown,
+        words=Words(
+            "untuk kewajiban menurut undang-undang yang tidak dibuktikan oleh dokumen atau rujukan",
+            "for a duty of law that no document or referral shows to be met",
+        ),
+    ),
+    extent=Extent.OWN_WORDS,
+    answers=(MET_CLOCK,),
+    means="Menyatakan bahwa tindakan yang dibatasi waktunya telah dilakukan di luar sistem. Kewajiban menurut "
+    "undang-undang: sebutkan dokumen, atau rujukan yang disanggupi, yang membuktikannya; bila tidak ada, alasannya, "
+    "yang disetujui orang lain di instansi penanggung jawab.",
+    tag="work",
+)
+class MeetClock(Fact, frozen=True, kw_only=True):
+    """Say that what a clock waits for was done outside the system. Of a duty of law, say what shows it: a document of
+    the case, or a referral that the police, court or LPSK accepted; or the grounds, which another person of the lead
+    approves."""
+
+    clock: Coordination[ClockId]
+    document: Coordination[DocumentId | None] = None
+    referral: Coordination[ReferralId | None] = None
+    grounds: Legal[Text | None] = None
 
 
 @asked(
@@ -125,6 +193,32 @@ class ResumeClock(Fact, frozen=True, kw_only=True):
 
     clock: Coordination[ClockId]
     reason: Health[Text]
+
+
+@decides.register
+def meet_clock(command: MeetClock, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    clock = case.clocks[command.clock]
+    require(Way.MEET, clock, case, act)
+    shown = {"document": command.document, "referral": command.referral, "grounds": command.grounds}
+    if clock.duty in LAW:
+        if all(by is None for by in shown.values()):
+            raise Invalid(field="grounds", must=MET_BY)
+        if command.referral is not None:
+            _require_accepted(case.referrals[command.referral], clock.duty)
+    elif clock.duty in CARE_ENDS:
+        for name in (name for name, by in shown.items() if by is not None):
+            raise Invalid(field=name, must=OF_LAW_ALONE)
+    return met((command.clock,), command, case, act, **shown)
+
+
+def _require_accepted(referral: Referral, duty: ClockDuty | None) -> None:
+    """Raises Invalid for a referral that does not show that a duty was met."""
+    kind = ACCEPTED_BY.get(duty) if duty is not None else None
+    if kind is None:
+        raise Invalid(field="referral", must=BY_NO_REFERRAL)
+    if referral.recipient_kind is not kind or referral.accepted_at is None:
+        must = Words(f"harus yang disanggupi oleh: {kind.id}", f"be one that was accepted by: {kind.en}")
+        raise Invalid(field="referral", must=must)
 
 
 @decides.register

@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 from msgspec.structs import replace
 
-from ..casefile.attaching import Document, Documents
+from ..casefile.attaching import ATTACHED, Document, Documents
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.holding import CourtOrders
@@ -19,7 +19,7 @@ from ..persistent import put
 from ..refusal import AlreadyReplaced, Invalid
 from ..standing.relations import Extent, Relation
 from ..standing.roles import LEGAL, MACHINE_WORK
-from ..standing.rows import TAKES_PART, Since, Thing
+from ..standing.rows import TAKES_PART
 from ..words import Words
 
 R = Relation
@@ -69,14 +69,7 @@ class DocumentSuperseded(Fact, frozen=True, kw_only=True, tag="case.DocumentSupe
     by: Coordination[DocumentId]
 
 
-OLDER = Thing(
-    "document",
-    Words("dokumen yang digantikan", "document that is replaced"),
-    find=lambda case, id: case.of(Documents).attached.get(id),
-    whose={R.AUTHOR: lambda document, case: document.author},
-    content=lambda document, case: ((document.author,), frozenset({document.compartment})),
-    since=Since(Words("dokumen itu dilampirkan", "that document was attached"), lambda document: document.attached_at),
-)
+OLDER = replace(ATTACHED, words=Words("dokumen yang digantikan", "document that is replaced"))
 
 
 @asked(

@@ -17,7 +17,8 @@ from ..compartment import Coordination, Health
 from ..declaring import Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, ClockId, Details, Fact, ReferralId, ServiceId, recorded
 from ..persistent import put
-from ..standing.clocks import Way, gives_care, may, require
+from ..refusal import Invalid
+from ..standing.clocks import LAW, Way, gives_care, may, require
 from ..standing.relations import Extent, Relation
 from ..standing.roles import MACHINE_WORK
 from ..standing.rows import TAKES_PART, Since
@@ -26,6 +27,11 @@ from ..words import Words
 
 R = Relation
 
+OF_LAW = Words(
+    "harus batas waktu layanan: kewajiban menurut undang-undang dipenuhi oleh yang disebut undang-undang, dan "
+    "dinyatakan dengan buktinya (clocks/…/end)",
+    "be clocks of care: a duty of law is met by what the law asks, and that is said with what shows it (clocks/…/end)",
+)
 WORKING = frozenset({ReferralStatus.ACCEPTED, ReferralStatus.IN_PROGRESS})
 
 
@@ -104,6 +110,8 @@ def deliver_service(command: DeliverService, case: Case, act: Act, network: Netw
     fresh(case.used_ids, command.delivery)
     for id in command.meets:
         require(Way.MEET, case.clocks[id], case, act)
+        if case.clocks[id].duty in LAW:
+            raise Invalid(field="meets", must=OF_LAW)
     in_clear = tuple(id for id in command.meets if case.clocks[id].duty not in CARE_ENDS)
     gave = command.gave or frozenset()
     given = [c for c in case.clocks.values() if c.runs and any(is_for(c, need) for need in gave)]

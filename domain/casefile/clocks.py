@@ -1,7 +1,7 @@
 """Clocks: windows of care and law (pathways.py). Incidents start them, services meet them, the system raises them.
 
 Several subjects start and end clocks, so their whole story lies here, with what subjects share; how people end one
-otherwise than by doing what it is for stands in case/clock_ends.py.
+stands in case/clock_ends.py.
 
 **How an end is told.** A window of care ends in one form, whatever the reason (`ClockEnded`): when, and by which
 agency. How and why (given, declined, already positive, pregnant) is sealed with `health`. A duty of law that was met
@@ -22,13 +22,13 @@ from ..clock_codes import ClockDuty, ClockEnd, ClockStart
 from ..codes import AgencyKind
 from ..compartment import Compartment, Coordination, Health, Incident, Legal
 from ..declaring import Audience, Shared, Step, asked, field, happened, name_fields
-from ..fact import Act, AgencyCode, ClockId, Fact, IncidentId, Text, recorded
+from ..fact import Act, AgencyCode, ClockId, DocumentId, Fact, IncidentId, ReferralId, Text, recorded
 from ..persistent import put
 from ..refusal import Invalid, StillRunning, Unknown, WrongMove
-from ..standing.clocks import CARERS, LAW, Way, require, sharers
+from ..standing.clocks import CARERS, LAW, sharers
 from ..standing.relations import Extent, Relation
-from ..standing.roles import CASE_WORK, ESCALATION
-from ..standing.rows import ANYWHERE, TAKES_PART, Thing
+from ..standing.roles import ESCALATION
+from ..standing.rows import ANYWHERE, Thing
 from ..timing import overran
 from ..violence import ClockNeed
 from ..words import Words
@@ -84,6 +84,11 @@ def _known_unsaid(fields: dict[str, Any]) -> dict[str, Any]:
     return {"known_at": None} | fields
 
 
+def _shown_by_unsaid(fields: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 did not say what met it."""
+    return dict.fromkeys(("document", "referral", "grounds")) | fields
+
+
 @happened(
     Words("Batas waktu mulai berjalan", "Clock started"),
     her=Words(
@@ -123,14 +128,20 @@ class ClockStarted(Fact, frozen=True, kw_only=True, tag="case.ClockStarted"):
     Words("Batas waktu dipenuhi", "Clock met"),
     her=Words("Yang harus dilakukan petugas sudah dilakukan", "What was due from the agencies was done"),
     means="Tindakan yang dibatasi waktunya telah dilakukan, pada `occurred_at`. Bukan `in_time` bila batasnya sudah "
-    "terlewati saat itu dicatat, apa pun yang dikatakan.",
+    "terlewati saat itu dicatat, apa pun yang dikatakan. Kewajiban menurut undang-undang menyebut apa yang memenuhinya "
+    "(`document`, `referral`, `grounds`), kecuali yang tercatat bersamanya.",
+    earlier=(_shown_by_unsaid,),
 )
 class ClockMet(Fact, frozen=True, kw_only=True, tag="case.ClockMet"):
     """What the clock waited for was done at `occurred_at`. It is not `in_time` where it had run out when that was
-    recorded, whatever is said."""
+    recorded, whatever is said. Of a duty of law it says what met it, unless that was recorded with it: a document or
+    a referral of the case, or the grounds that a second person approved."""
 
     clock: Coordination[ClockId]
     in_time: Coordination[bool]
+    document: Coordination[DocumentId | None] = None
+    referral: Coordination[ReferralId | None] = None
+    grounds: Legal[Text | None] = None
 
 
 @ends(
@@ -220,21 +231,6 @@ CLOCK = Thing(
 CONCERNED = (R.LEAD, R.AUTHOR, R.SHARER, R.REACHES)
 
 
-@asked(
-    "/cases/{case}/clocks/{clock}/end",
-    by=CASE_WORK,
-    where=TAKES_PART.to(CLOCK, *CONCERNED, by="clock"),
-    extent=Extent.OWN_WORDS,
-    answers=(MET_CLOCK,),
-    means="Menyatakan bahwa tindakan yang dibatasi waktunya telah dilakukan di luar sistem.",
-    tag="work",
-)
-class MeetClock(Fact, frozen=True, kw_only=True):
-    """Say that what a clock waits for was done outside the system."""
-
-    clock: Coordination[ClockId]
-
-
 def is_of_law(event: Fact, case: Case) -> bool:
     """Whether an event is one of a clock of a duty of law."""
     clock = case.clocks.get(event.clock) if isinstance(event, OF_CLOCK) else None
@@ -315,12 +311,6 @@ def running(case: Case, at: datetime) -> Iterable[UUID]:
 
 
 @decides.register
-def meet_clock(command: MeetClock, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    require(Way.MEET, case.clocks[command.clock], case, act)
-    return met((command.clock,), command, case, act)
-
-
-@decides.register
 def raise_clock(command: RaiseClock, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
     """Once, when it has run out."""
     clock = case.clocks.get(command.clock) if case else None
@@ -333,8 +323,11 @@ def raise_clock(command: RaiseClock, case: Case | None, act: Act, network: Netwo
     return [recorded(ClockOverdue, command, act)]
 
 
-def met(clocks: Iterable[ClockId], command: Fact, case: Case, act: Act) -> list[Fact]:
-    """That these clocks were met, each once. Raises AlreadyExists."""
+NOTHING_SHOWN: Mapping[str, None] = dict.fromkeys(("document", "referral", "grounds"))
+
+
+def met(clocks: Iterable[ClockId], command: Fact, case: Case, act: Act, **shown: Any) -> list[Fact]:
+    """That these clocks were met, each once; `shown`: by what a duty of law was. Raises AlreadyExists."""
     found: list[Fact] = []
     for id in dict.fromkeys(clocks):
         clock = case.clocks[id]
@@ -343,7 +336,7 @@ def met(clocks: Iterable[ClockId], command: Fact, case: Case, act: Act) -> list[
             continue
         require_running(clock)
         told = in_time(clock, command.occurred_at, act.at)
-        found.append(recorded(ClockMet, command, act, clock=id, in_time=told))
+        found.append(recorded(ClockMet, command, act, clock=id, in_time=told, **{**NOTHING_SHOWN, **shown}))
     return found
 
 

@@ -29,6 +29,7 @@ from rujukan.api.application.ports import Changes, Ports
 from rujukan.api.application.proposing import proposal_on
 from rujukan.api.application.reading import Asked, Reading
 from rujukan.domain.agency import AddMember
+from rujukan.domain.case.clock_ends import MeetClock
 from rujukan.domain.case.consents import GiveConsent
 from rujukan.domain.case.erasure import ApproveErasure, RequestErasure
 from rujukan.domain.case.fulfilment import AcceptReferral, CompleteReferral, ReceiveReferral, StartReferral
@@ -65,9 +66,10 @@ from rujukan.domain.codes import (
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.delivery import Acknowledged, delivery_stream
 from rujukan.domain.erasure import AcknowledgeErasure
-from rujukan.domain.fact import Act, ActorId, CaseId, ErasureId, Fact, NoteId, ProposalId, ReferralId
+from rujukan.domain.fact import Act, ActorId, CaseId, ClockId, ErasureId, Fact, NoteId, ProposalId, ReferralId
 from rujukan.domain.proposal import ApproveProposal
 from rujukan.domain.refusal import AlreadyReferred
+from rujukan.domain.standing.clocks import LAW
 from rujukan.domain.standing.rule import roles_for
 from rujukan.domain.violence import GbvType, Place, ToldBy, ViolenceForm, YesNo
 from rujukan.infra import composition
@@ -146,16 +148,25 @@ class Office:
         said = command(**{"occurred_at": at or act.at, **fields})
         done = self.casework.handle(CASE, CaseId(case), said, act, correlation=uuid4())
         other = Role.DATA_PROTECTION_OFFICER if act.role is Role.SUPERVISOR else Role.SUPERVISOR
-        return self._seconded(agency, done, other)
+        return self._seconded(agency, done, other, act.at)
+
+    def meets(self, agency: str, case: UUID, clock: UUID, at: datetime | None = None, **more: Any) -> Done:
+        """That what a clock waits for was done; of a duty of law on what that stands, too, approved by another person
+        of that agency."""
+        known = self.casework.case(CaseId(case))
+        assert known is not None
+        of_law = known.clocks[ClockId(clock)].duty in LAW
+        return self.does(agency, case, MeetClock, at, clock=clock, **({"grounds": "as said"} if of_law else {}), **more)
 
     def agrees(self, agency: str, command: Fact, role: Role = Role.AGENCY_ADMINISTRATOR) -> Done:
         """On an agency, by its person of that role; its supervisor is the second, where that takes two."""
         act = self.act(agency, role)
         return self._seconded(agency, self.casework.handle(AGENCY, agency, command, act, correlation=uuid4()))
 
-    def _seconded(self, agency: str, done: Done, second: Role = Role.SUPERVISOR) -> Done:
+    def _seconded(self, agency: str, done: Done, second: Role = Role.SUPERVISOR, at: datetime | None = None) -> Done:
         if done.waits:
             act, id = self.act(agency, second), ProposalId(UUID(done.id))
+            act = replace(act, at=at or act.at)
             said = ApproveProposal(occurred_at=act.at, proposal=id)
             done = self.casework.handle(proposal_on(self.casework), id, said, act, correlation=uuid4())
         self.position = max(self.position, done.position)

@@ -33,7 +33,7 @@ from rujukan.domain import webhook as w
 from rujukan.domain.agency_hours import SetHours
 from rujukan.domain.agency_keys import ApproveResealing, AskResealing, RefuseResealing, RegisterKey, RetireKey
 from rujukan.domain.case.assessments import AgreeSafetyPlan, AssessNeeds, AssessRisk
-from rujukan.domain.case.clock_ends import EndClock, EndDuty, FindNotIndicated, ResumeClock
+from rujukan.domain.case.clock_ends import EndClock, EndDuty, FindNotIndicated, MeetClock, ResumeClock
 from rujukan.domain.case.conferences import AgreeAction, FinishAction, HoldConference
 from rujukan.domain.case.confirming import ConfirmConsent, ContradictConsent
 from rujukan.domain.case.consents import GiveConsent, NarrowConsent, RefuseConsent, WithdrawConsent
@@ -86,7 +86,6 @@ from rujukan.domain.case.silence import LeaveRejected
 from rujukan.domain.case.staffing import AssignPerson, EndAssignment, EndExclusion, ExcludePerson
 from rujukan.domain.case.stopping import ConfirmStop, ContradictStop, StopSharing
 from rujukan.domain.case.uncovered import EndUncoveredReferral
-from rujukan.domain.casefile.clocks import MeetClock
 from rujukan.domain.codes import AgencyKind, ErasureBasis, Purpose, Role, Service
 from rujukan.domain.compartment import compartments_of
 from rujukan.domain.declaring import ASKED
@@ -356,9 +355,10 @@ def _intake(walk: Walk, case: str) -> None:
         walk.take(AgreeSafetyPlan, case=case)
         walk.propose(ReceiveReport, f"/cases/{case}/reports", channel="in-person", reporter="survivor")
         clocks = walk.read(f"/cases/{case}")["clocks"]
-        walk.take(MeetClock, case=case, clock=clocks[0]["clock"])
-        walk.take(EndClock, case=case, clock=clocks[1]["clock"])
-        walk.take(ResumeClock, case=case, clock=clocks[1]["clock"])
+        given, declined, *_ = (c["clock"] for c in clocks if c["duty"] == "care")
+        walk.take(MeetClock, case=case, clock=given)
+        walk.take(EndClock, case=case, clock=declined)
+        walk.take(ResumeClock, case=case, clock=declined)
     of_law = next(c["clock"] for c in clocks if c["duty"] not in (None, "care"))
     with walk.acting("uptd-ppa", Role.SUPERVISOR):
         decided = walk.take(EndDuty, case=case, clock=of_law)

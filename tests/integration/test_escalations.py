@@ -32,7 +32,7 @@ from rujukan.domain.case.referrals import CancelReferral, ReferralSent, SendRefe
 from rujukan.domain.case.reminders import EscalateReferral, ReferralEscalated, ReferralUndelivered
 from rujukan.domain.case.staffing import PersonExcluded
 from rujukan.domain.case.uncovered import EndUncoveredReferral, UncoveredEndAnnounced, UncoveredReferralEnded
-from rujukan.domain.casefile.clocks import ClockOverdue, ClockStarted, MeetClock
+from rujukan.domain.casefile.clocks import ClockOverdue, ClockStarted
 from rujukan.domain.clock_codes import ClockDuty
 from rujukan.domain.codes import (
     AgencyKind,
@@ -439,7 +439,7 @@ def test_a_clock_that_runs_out_is_raised_once_to_who_shares_it(tower: Tower) -> 
     assert tower.sees("uptd-ppa", case) == [("clock", 2, "lead", False)]
     assert tower.sees("rsud", case) == [("clock", 1, "recipient", False)]
     assert tower.sees("disdik", case) == []
-    tower.office.does("uptd-ppa", case, MeetClock, clock=soonest)
+    tower.office.meets("uptd-ppa", case, soonest)
     assert tower.sees("uptd-ppa", case) == [("clock", 2, "lead", True)]
     assert tower.sees("rsud", case) == [("clock", 1, "recipient", True)]
 
@@ -483,7 +483,7 @@ def test_a_clock_that_was_met_or_had_run_out_when_it_was_written_down_is_not_rai
     for case, at in ((met, now), (old, now - 30 * DAY), (closed, now)):
         tower.office.records_incident(case, at, recorded_at=now)
     for clock in clocks_of(tower.office, met):
-        tower.office.does("uptd-ppa", met, MeetClock, clock=clock)
+        tower.office.meets("uptd-ppa", met, clock)
     tower.office.does("uptd-ppa", closed, CloseCase, reason=CloseReason.GOALS_MET)
     tower.turns(now + 60 * DAY)
     assert [tower.raised(case) for case in (met, old, closed)] == [[], [], []]
@@ -626,7 +626,7 @@ def test_a_clock_that_its_recipient_met_is_raised_to_it_no_more(tower: Tower) ->
     tower.office.does("rsud", case, ReceiveReferral, referral=shared)
     tower.turns(now.clocks[soonest].due_at)
     assert tower.sees("rsud", case) == [("clock", 1, "recipient", False)]
-    tower.office.does("rsud", case, MeetClock, clock=soonest)
+    tower.office.meets("rsud", case, soonest)
     assert tower.sees("rsud", case) == [("clock", 1, "recipient", True)]
     assert tower.sees("uptd-ppa", case) == [("clock", 2, "lead", True)]
 

@@ -37,7 +37,7 @@ from rujukan.domain import catalogue, persons
 from rujukan.domain.agency import AddMember
 from rujukan.domain.case.ages import AssessAge, WarnOfMajority
 from rujukan.domain.case.assessments import AgreeSafetyPlan, AssessNeeds, AssessRisk
-from rujukan.domain.case.clock_ends import EndClock, EndDuty, FindNotIndicated, ResumeClock
+from rujukan.domain.case.clock_ends import EndClock, EndDuty, FindNotIndicated, MeetClock, ResumeClock
 from rujukan.domain.case.conferences import AgreeAction, FinishAction, HoldConference
 from rujukan.domain.case.confirming import ConfirmConsent, ContradictConsent
 from rujukan.domain.case.consents import GiveConsent, RefuseConsent
@@ -540,6 +540,8 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
         else:
             says(case, EndDuty, clock=clock.id, ended_as=ClockEnd.DECLINED, role=Role.SUPERVISOR)
             says(case, ResumeClock, clock=clock.id)
+            says(case, MeetClock, clock=clock.id)
+            says(case, ResumeClock, clock=clock.id)
     says(case, CompleteReferral, "rsud", **referral, outcome=Outcome.PARTIAL)
     says(case, RecordNote, note=uuid4())
     says(case, RecordContactAttempt, note=uuid4(), reached=True)
@@ -638,6 +640,7 @@ def test_the_markers_are_in_every_protected_field_of_every_event(office: Office,
     assert said >= SAID_BY_THE_SYSTEM
     content = b" ".join(json for _, segments in opened.values() for json in segments.values()).decode()
     in_proposals = {f"{MARKER}-{EndExclusion.__name__}-reason", f"{MARKER}-{EndDuty.__name__}-grounds"}
+    in_proposals |= {f"{MARKER}-{MeetClock.__name__}-grounds"}
     assert {marker for marker in markers if marker not in content} == in_proposals, "to which the case refers"
     assert [word for word in (*UNMISTAKABLE, NIK, BORN.isoformat()) if word not in content] == []
 

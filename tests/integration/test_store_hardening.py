@@ -44,7 +44,6 @@ from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral, Star
 from rujukan.domain.case.lifecycle import CloseCase
 from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.case.referrals import CancelReferral, SendReferral
-from rujukan.domain.casefile.clocks import MeetClock
 from rujukan.domain.codes import CloseReason, Service
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.fact import CaseId
@@ -316,7 +315,7 @@ def test_who_took_part_is_told_nothing_that_came_after(office: Office, settings:
     clock = next(iter(known.clocks))
     referral = office.refers(case, "rsud", Service.HEALTH, clocks=(clock,))
     last = office.does("uptd-ppa", case, CancelReferral, referral=referral)
-    office.does("uptd-ppa", case, MeetClock, clock=clock)
+    office.meets("uptd-ppa", case, clock)
     office.does("uptd-ppa", case, CloseCase, reason=CloseReason.GOALS_MET)
     catch_up(settings)
     with office.ports.views.acting_for("rsud") as db:

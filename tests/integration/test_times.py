@@ -18,7 +18,7 @@ from rujukan.domain import retention as schedule
 from rujukan.domain.case.fulfilment import ReceiveReferral
 from rujukan.domain.case.lifecycle import CloseCase
 from rujukan.domain.case.referrals import SendReferral
-from rujukan.domain.casefile.clocks import MeetClock, RaiseClock
+from rujukan.domain.casefile.clocks import RaiseClock
 from rujukan.domain.codes import CloseReason, Role, Service, Urgency
 from rujukan.domain.custody import custody
 from rujukan.domain.fact import EARLIEST, CaseId, ClockId
@@ -107,13 +107,13 @@ class Late:
         known = office.casework.case(self.case)
         assert known is not None
         self.due_at = known.clocks[ClockId(self.late)].due_at
-        office.does("uptd-ppa", self.case, MeetClock, at + HOUR, clock=self.in_time)
+        office.meets("uptd-ppa", self.case, self.in_time, at + HOUR)
         self.said_at, self.recorded_at = at + 2 * HOUR, self.due_at + 3 * HOUR
         raised = RaiseClock(occurred_at=self.due_at, clock=ClockId(self.late))
         office.casework.handle(
             CASE, CaseId(self.case), raised, replace(system_act(), at=self.due_at), correlation=uuid4()
         )
-        office.does("uptd-ppa", self.case, MeetClock, self.said_at, recorded_at=self.recorded_at, clock=self.late)
+        office.meets("uptd-ppa", self.case, self.late, self.said_at, recorded_at=self.recorded_at)
         self.referral = uuid4()
         office.consents(self.case, "rsud", "incident", at=at)
         about = {"referral": self.referral, "urgency": Urgency.EMERGENCY, "at": at}

@@ -56,7 +56,7 @@ from rujukan.domain.case import glass as g
 from rujukan.domain.case.ages import AssessAge, ReassessUrgency, WarnOfMajority
 from rujukan.domain.case.assessments import AgreeSafetyPlan, AssessNeeds, AssessRisk
 from rujukan.domain.case.beginning import BeginDuties
-from rujukan.domain.case.clock_ends import EndClock, EndDuty, FindNotIndicated, ResumeClock
+from rujukan.domain.case.clock_ends import EndClock, EndDuty, FindNotIndicated, MeetClock, ResumeClock
 from rujukan.domain.case.conferences import ActionAgreed, AgreeAction, FinishAction, HoldConference
 from rujukan.domain.case.confirming import ConfirmConsent, ContradictConsent
 from rujukan.domain.case.consents import (
@@ -150,7 +150,7 @@ from rujukan.domain.case.stopping import ConfirmStop, ContradictStop, RaiseStop,
 from rujukan.domain.case.uncovered import EndAnnouncedReferral, EndUncoveredReferral
 from rujukan.domain.casefile.ages import AgeAssessed
 from rujukan.domain.casefile.assigning import PersonAssigned
-from rujukan.domain.casefile.clocks import MeetClock, RaiseClock
+from rujukan.domain.casefile.clocks import RaiseClock
 from rujukan.domain.casefile.stopping import SharingStopped
 from rujukan.domain.clock_codes import AskedOf, ClockDuty, ClockEnd
 from rujukan.domain.codes import (

@@ -52,7 +52,7 @@ from rujukan.domain.agency_keys import KeyRegistered, ResealingApproved, Reseali
 from rujukan.domain.agency_state import Agency
 from rujukan.domain.agency_state import decide as decide_on_agency
 from rujukan.domain.case import Case, decide
-from rujukan.domain.case.clock_ends import EndDuty
+from rujukan.domain.case.clock_ends import EndDuty, MeetClock
 from rujukan.domain.case.disclosures import DisclosureMade
 from rujukan.domain.case.documents import DocumentAttached
 from rujukan.domain.case.erasure import CaseErased, ErasureRequested, RequestErasure
@@ -493,12 +493,14 @@ def test_who_lets_an_agency_s_first_administrator_in_is_not_that_one_alone() -> 
 ELSEWHERE = (AskGlassLeave, RemoveMember, ExcludePerson)
 """There is nothing to ask for before a verdict (test_glass.py); taking an administrator away takes two others
 (test_seconds.py); so does excluding somebody, as two more remain (test_staffing.py)."""
+OF_LAW = [(replace(clock(), duty=ClockDuty.REPORT_TO_POLICE, need=ClockNeed.REPORT_TO_POLICE), LEAD)]
 BEFORE: dict[type[Fact], Any] = {
     LiftLegalHold: HELD,
     LiftHoldOnOrder: HELD,
     CheckCourtOrder: [entry for entry in HELD if not isinstance(entry[0], CourtOrderChecked)],
     EndUnconfirmedHold: UNCONFIRMED,
-    EndDuty: [(replace(clock(), duty=ClockDuty.REPORT_TO_POLICE, need=ClockNeed.REPORT_TO_POLICE), LEAD)],
+    EndDuty: OF_LAW,
+    MeetClock: OF_LAW,
     SeparateCase: [(merged(), LEAD)],
     HearSpeakerAgain: [(say(SpeakerSetAside, speakers=frozenset(ConsentBy), set_aside=SetAside.NOT_SAFE), LEAD)],
 }

@@ -3,21 +3,28 @@
 Of care nobody but who has `health` is told which it was.
 """
 
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from msgspec.structs import replace
 from story import (
+    C2,
     CLOCK,
     DAY,
+    DELIVERY,
     HOSPITAL,
     HOUR,
     LEAD,
     NETWORK,
     NOON,
+    R1,
+    R2,
     SYSTEM,
+    an_id,
     brought_to,
     clock,
     consent,
@@ -30,22 +37,30 @@ from story import (
 )
 
 from rujukan.domain.case import decide
-from rujukan.domain.case.clock_ends import BY_DECISION, OTHERWISE, EndClock, EndDuty, FindNotIndicated, ResumeClock
-from rujukan.domain.casefile.clocks import (
-    ClockEnded,
-    ClockResumed,
-    ClockStarted,
+from rujukan.domain.case.clock_ends import (
+    BY_DECISION,
+    OTHERWISE,
+    EndClock,
+    EndDuty,
+    FindNotIndicated,
     MeetClock,
-    RaiseClock,
+    ResumeClock,
 )
+from rujukan.domain.case.documents import DocumentAttached
+from rujukan.domain.case.services import DeliverService
+from rujukan.domain.casefile.clocks import ClockEnded, ClockMet, ClockResumed, ClockStarted, RaiseClock
 from rujukan.domain.casefile.evolving import evolve
 from rujukan.domain.clock_codes import ClockDuty, ClockEnd
-from rujukan.domain.codes import ReferralStatus
+from rujukan.domain.codes import DocumentKind, ReferralStatus, Service
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.custody import custody
 from rujukan.domain.disclosure import Knowledge
 from rujukan.domain.fact import Fact
-from rujukan.domain.refusal import AlreadyDone, Invalid, NotForThisAgency, Refusal, WrongMove
+from rujukan.domain.refusal import AlreadyDone, Invalid, NotForThisAgency, Refusal, Unknown, WrongMove
+from rujukan.domain.standing.clocks import LAW
+from rujukan.domain.standing.roles import AUDITORS
+from rujukan.domain.standing.rows import LEADS
+from rujukan.domain.standing.rule import roles_of, second_needed
 from rujukan.domain.violence import ClockNeed
 from rujukan.infra.store.transcoder import to_segments
 
@@ -67,6 +82,16 @@ def end(how: ClockEnd, why: str | None = None) -> EndClock:
 
 def decides(how: ClockEnd = ClockEnd.NOT_DONE) -> EndDuty:
     return say(EndDuty, clock=CLOCK, ended_as=how, grounds="she said so")
+
+
+MET = say(MeetClock, clock=CLOCK)
+MET_SO = say(MeetClock, clock=CLOCK, grounds="Laporan diterima lisan oleh piket, nomornya menyusul.")
+
+
+def attach(of: str = "legal", at: datetime = NOON) -> tuple[UUID, Fact]:
+    said = {"kind": DocumentKind.POLICE_REPORT, "media_type": "application/pdf", "size": 1, "sha256": "0" * 64}
+    paper = an_id("paper")
+    return paper, say(DocumentAttached, at, document=paper, compartment=of, **said)
 
 
 SHARED = [consent(of=("health",)), *brought_to(S.IN_PROGRESS, of=("health",), clocks=(CLOCK,))]
@@ -121,17 +146,17 @@ def test_a_clinicians_word_takes_the_place_of_what_was_said_before() -> None:
 
 
 def test_a_clock_ends_once() -> None:
-    for started, otherwise in ((care(), end(ClockEnd.DECLINED)), (duty(), decides())):
-        for first in (otherwise, say(MeetClock, clock=CLOCK)):
+    for started, otherwise, met in ((care(), end(ClockEnd.DECLINED), MET), (duty(), decides(), MET_SO)):
+        for first in (otherwise, met):
             ended = given(opened(), started).when(first).events
-            for second in (otherwise, say(MeetClock, clock=CLOCK)):
+            for second in (otherwise, met):
                 given(opened(), started, *ended).when(second).refused(AlreadyDone, what="the clock's end")
 
 
 def test_an_end_that_was_a_mistake_is_undone() -> None:
     resume = say(ResumeClock, NOON + HOUR, clock=CLOCK, reason="the wrong one")
-    for started, otherwise in ((care(), end(ClockEnd.DECLINED)), (duty(), decides())):
-        for first in (otherwise, say(MeetClock, clock=CLOCK)):
+    for started, otherwise, met in ((care(), end(ClockEnd.DECLINED), MET), (duty(), decides(), MET_SO)):
+        for first in (otherwise, met):
             ended = given(opened(), started).when(first).events
             case = given(opened(), started, *ended).when(resume, by=later(LEAD, HOUR)).then_only(ClockResumed)
             assert case.clocks[CLOCK].runs
@@ -144,6 +169,77 @@ def test_what_a_correction_superseded_stays_so() -> None:
     for command in (end(ClockEnd.DECLINED), say(MeetClock, clock=CLOCK), NOT_INDICATED):
         given(opened(), care(), *SHARED, over).when(command, by=HOSPITAL).refused(Invalid, field="clock")
     given(opened(), care(), over).when(say(ResumeClock, clock=CLOCK, reason="so")).refused(Invalid, field="clock")
+
+
+# What met a duty of law ------------------------------------------------------------------------------------------
+
+ACCEPTING = {
+    ClockDuty.REPORT_TO_POLICE: "polres",
+    ClockDuty.COURT_REQUEST: "kejari",
+}
+"""Duties that a referral shows to be met, and who has to have accepted it, of those who are tried."""
+OF_LAW = sorted(LAW)
+
+
+@pytest.mark.parametrize("of", OF_LAW)
+def test_that_a_duty_of_law_was_met_is_not_said_without_what_met_it(of: ClockDuty) -> None:
+    given(opened(), duty(of)).when(MET).refused(Invalid, field="grounds")
+
+
+@pytest.mark.parametrize("of", OF_LAW)
+def test_a_paper_of_the_case_shows_it_and_one_person_says_so(of: ClockDuty) -> None:
+    """Attached long after what it shows, too."""
+    paper, attached = attach(at=NOON + 5 * HOUR)
+    command = say(MeetClock, NOON + HOUR, clock=CLOCK, document=paper)
+    when = given(opened(), duty(of), attached).when(command, by=later(LEAD, 6 * HOUR))
+    when.then(say(ClockMet, NOON + HOUR, clock=CLOCK, in_time=True, document=paper))
+    assert second_needed(command, when.case, LEAD) is None
+
+
+@pytest.mark.parametrize("of", OF_LAW)
+def test_grounds_alone_take_another_person_of_the_lead(of: ClockDuty) -> None:
+    when = given(opened(), duty(of)).when(MET_SO)
+    when.then(say(ClockMet, clock=CLOCK, in_time=True, grounds=MET_SO.grounds))
+    second = second_needed(MET_SO, when.case, LEAD)
+    assert second is not None
+    assert roles_of(second.rows) == AUDITORS
+    assert all(row.where is LEADS for row in second.rows)
+
+
+@pytest.mark.parametrize("state", [s for s in S if s is not S.DRAFT])
+@pytest.mark.parametrize("of", OF_LAW)
+def test_a_referral_shows_it_that_was_accepted_by_whom_the_law_means(of: ClockDuty, state: S) -> None:
+    for to in ("polres", "kejari", "rsud"):
+        sent_there = [consent(to=to, of=("incident",)), *brought_to(state, to=to, of=("incident",))]
+        when = given(opened(), duty(of), *sent_there).when(say(MeetClock, clock=CLOCK, referral=R1))
+        accepted = the_case(opened(), duty(of), *sent_there).referrals[R1].accepted_at is not None
+        if ACCEPTING.get(of) == to and accepted:
+            when.then(say(ClockMet, clock=CLOCK, in_time=True, referral=R1))
+        else:
+            when.refused(Invalid, field="referral")
+
+
+def test_what_shows_it_is_there_and_somebody_who_may_know_it_names_it() -> None:
+    """A document that one may not open is not there, nor is another's referral."""
+    paper, attached = attach(of="psychosocial")
+    theirs = [consent(of=("incident",)), *brought_to(S.IN_PROGRESS, of=("incident",), clocks=(CLOCK,))]
+    others = [consent(C2, to="polres", of=("incident",)), *brought_to(S.ACCEPTED, R2, to="polres", of=("incident",))]
+    there = given(opened(), duty(ClockDuty.REPORT_TO_POLICE), attached, *theirs, *others)
+    for named in ({"document": paper}, {"document": an_id("nothing")}, {"referral": R2}):
+        there.when(say(MeetClock, clock=CLOCK, **named), by=HOSPITAL).refused(Unknown)
+
+
+def test_of_care_nobody_has_to_show_anything() -> None:
+    given(opened(), care()).when(MET).then_only(ClockEnded)
+    given(opened(), care()).when(MET_SO).refused(Invalid, field="grounds")
+    assert second_needed(MET, the_case(opened(), care()), LEAD) is None
+
+
+@pytest.mark.parametrize("of", OF_LAW)
+def test_no_service_meets_a_duty_of_law(of: ClockDuty) -> None:
+    """Else who says that they gave something says *met* without what the law asks."""
+    serve = say(DeliverService, delivery=DELIVERY, service=Service.LAW_ENFORCEMENT, meets=(CLOCK,))
+    given(opened(), duty(of)).when(serve).refused(Invalid, field="meets")
 
 
 # What is told of it --------------------------------------------------------------------------------------------

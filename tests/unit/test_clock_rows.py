@@ -37,14 +37,14 @@ from story import (
 
 from rujukan.domain.case import Case, decide
 from rujukan.domain.case.beginning import BeginDuties
-from rujukan.domain.case.clock_ends import EndClock, EndDuty, FindNotIndicated, ResumeClock
+from rujukan.domain.case.clock_ends import EndClock, EndDuty, FindNotIndicated, MeetClock, ResumeClock
 from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral
 from rujukan.domain.case.identity import CorrectSurvivorIdentity, IdentifySurvivor
 from rujukan.domain.case.incidents import CorrectIncident, RecordIncident
 from rujukan.domain.case.intake import ReceiveReport, ReportReceived
 from rujukan.domain.case.orders import RecordProtectionOrder, RequestProtection
 from rujukan.domain.case.services import DeliverService
-from rujukan.domain.casefile.clocks import ClockEnded, ClockMet, ClockResumed, ClockStarted, MeetClock, RaiseClock
+from rujukan.domain.casefile.clocks import ClockEnded, ClockMet, ClockResumed, ClockStarted, RaiseClock
 from rujukan.domain.casefile.duties import ClocksRuledOut
 from rujukan.domain.casefile.evolving import fold_log, said
 from rujukan.domain.clock_codes import AskedOf, ClockDuty, ClockEnd, OrderKind
@@ -194,15 +194,15 @@ COMMANDS: dict[str, tuple[Any, type[Fact], dict[str, Any]]] = {
     "corrected male": (world, CorrectSurvivorIdentity, {"name": "x", "sex": Sex.MALE, "reason": "r"}),
     "acts earlier": (world, CorrectIncident, {**incident_fields(**EARLIER), "reason": "r"}),
     "no violence": (world, CorrectIncident, {**incident_fields(**NO_VIOLENCE), "reason": "r"}),
-    "meet report": (world, MeetClock, {"clock": "report"}),
+    "meet report": (world, MeetClock, {"clock": "report", "grounds": "g"}),
     "end report": (world, EndDuty, {"clock": "report", "ended_as": ClockEnd.NOT_DONE, "grounds": "g"}),
-    "meet protection": (world, MeetClock, {"clock": "sv"}),
+    "meet protection": (world, MeetClock, {"clock": "sv", "grounds": "g"}),
     "end protection": (world, EndDuty, {"clock": "sv", "ended_as": ClockEnd.DECLINED, "grounds": "g"}),
     "police order": (world, RecordProtectionOrder, of_order(OrderKind.POLICE)),
     "court order": (protected, RecordProtectionOrder, of_order(OrderKind.COURT)),
     "LPSK asked": (protected, RequestProtection, {"asked": AskedOf.LPSK}),
-    "meet decision": (protected, MeetClock, {"clock": "court"}),
-    "meet gap": (protected, MeetClock, {"clock": "end"}),
+    "meet decision": (protected, MeetClock, {"clock": "court", "grounds": "g"}),
+    "meet gap": (protected, MeetClock, {"clock": "end", "grounds": "g"}),
 }  # fmt: skip
 
 # whose word has an effect on a clock; 2: with a second person; -: none, whether it is refused or stands for itself
@@ -216,15 +216,15 @@ not male           -    -      -        -           -    -         -     -
 corrected male     y    -      -        -           -    -         -     -
 acts earlier       y    -      -        -           -    -         -     -
 no violence        y    -      -        -           -    -         -     -
-meet report        y    y      -        -           -    -         -     -
+meet report        2    2      -        -           -    -         -     -
 end report         2    -      -        -           -    -         -     -
-meet protection    y    y      -        -           -    -         -     -
+meet protection    2    2      -        -           -    -         -     -
 end protection     2    2      -        -           -    -         -     -
 police order       y    y      -        -           -    -         -     -
 court order        y    -      -        y           -    -         -     -
 LPSK asked         y    y      -        -           -    -         -     -
-meet decision      y    -      -        y           -    -         -     -
-meet gap           y    -      -        y           -    -         -     -
+meet decision      2    -      -        2           -    -         -     -
+meet gap           2    -      -        2           -    -         -     -
 """
 TOLD_APART: dict[str, list[str]] = {}
 for line in ACCOUNT.strip("\n").splitlines()[1:]:
@@ -486,7 +486,7 @@ def test_an_intake_on_paper_that_is_typed_late_blames_nobody() -> None:
     play = Play()
     play.does("uptd-ppa", RecordIncident, **incident_fields(**RAPE), recorded=9 * DAY)
     report = play.clock(D.REPORT_TO_POLICE)
-    play.does("uptd-ppa", MeetClock, DAY, clock=report.id, recorded=9 * DAY)
+    play.does("uptd-ppa", MeetClock, DAY, clock=report.id, grounds="in the paper file", recorded=9 * DAY)
     assert not play.case.clocks[report.id].late
 
 

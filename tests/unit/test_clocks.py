@@ -24,8 +24,9 @@ from story import (
     written,
 )
 
+from rujukan.domain.case.clock_ends import MeetClock
 from rujukan.domain.case.services import DeliverService
-from rujukan.domain.casefile.clocks import ClockMet, ClockOverdue, MeetClock, RaiseClock
+from rujukan.domain.casefile.clocks import ClockMet, ClockOverdue, RaiseClock
 from rujukan.domain.codes import ReferralStatus, Role, Service
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Knowledge

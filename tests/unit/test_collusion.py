@@ -46,6 +46,7 @@ from story import (
 )
 
 from rujukan.domain.case import Case, decide
+from rujukan.domain.case.clock_ends import MeetClock
 from rujukan.domain.case.consents import GiveConsent, NarrowConsent, WithdrawConsent
 from rujukan.domain.case.fulfilment import (
     AcceptReferral,
@@ -72,7 +73,6 @@ from rujukan.domain.case.merging import MergeCase, SeparateCase
 from rujukan.domain.case.notes import NoteRecorded, RecordNote
 from rujukan.domain.case.overrides import ApproveOverride, OverrideConsent
 from rujukan.domain.case.referrals import CancelReferral, DraftReferral, ReferralDrafted, ReferralSent, SendReferral
-from rujukan.domain.casefile.clocks import MeetClock
 from rujukan.domain.casefile.evolving import fold_log, said
 from rujukan.domain.casefile.holding import HoldPlaced
 from rujukan.domain.codes import (

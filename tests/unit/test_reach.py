@@ -43,6 +43,7 @@ from story import (
 from story import given as given_that
 
 from rujukan.domain.case import Case
+from rujukan.domain.case.clock_ends import MeetClock
 from rujukan.domain.case.confirming import ConfirmConsent, ConsentConfirmed, ConsentNotConfirmed, ContradictConsent
 from rujukan.domain.case.consents import ConsentReported, ConsentWithdrawn, GiveConsent, WithdrawConsent
 from rujukan.domain.case.documents import AttachDocument, DocumentAttached
@@ -62,7 +63,6 @@ from rujukan.domain.case.incidents import CorrectIncident
 from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.case.referrals import DraftReferral, SendReferral
 from rujukan.domain.case.services import DeliverService
-from rujukan.domain.casefile.clocks import MeetClock
 from rujukan.domain.codes import (
     ConsentBy,
     DocumentKind,

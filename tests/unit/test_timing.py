@@ -49,7 +49,7 @@ from test_standing import AGENCY_COMMANDS, office_for
 
 from rujukan.domain import agency_state, retention
 from rujukan.domain.case import decide, fold
-from rujukan.domain.case.clock_ends import ResumeClock
+from rujukan.domain.case.clock_ends import MeetClock, ResumeClock
 from rujukan.domain.case.conferences import AgreeAction, ConferenceHeld
 from rujukan.domain.case.documents import AttachDocument, DocumentAttached
 from rujukan.domain.case.first_hold import LegalHoldPlaced
@@ -61,7 +61,7 @@ from rujukan.domain.case.overrides import OverrideConsent
 from rujukan.domain.case.referrals import DraftReferral, ReferralCancelled, ReferralSent, SendReferral
 from rujukan.domain.case.reminders import EscalateReferral, ReferralEscalated
 from rujukan.domain.case.services import DeliverService
-from rujukan.domain.casefile.clocks import ClockMet, ClockOverdue, MeetClock
+from rujukan.domain.casefile.clocks import ClockMet, ClockOverdue
 from rujukan.domain.casefile.evolving import fold_log
 from rujukan.domain.casefile.state import FIRST
 from rujukan.domain.causes import When

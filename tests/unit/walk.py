@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from story import HOUR, NETWORK, NOON, act, an_id, say
 
 from rujukan.domain.case import Case, decide
+from rujukan.domain.case.clock_ends import MeetClock
 from rujukan.domain.case.conferences import ActionAgreed, AgreeAction, FinishAction, HoldConference
 from rujukan.domain.case.confirming import ConfirmConsent, ContradictConsent
 from rujukan.domain.case.consents import (
@@ -74,7 +75,7 @@ from rujukan.domain.case.referrals import (
 from rujukan.domain.case.reminders import EscalateReferral
 from rujukan.domain.case.services import DeliverService
 from rujukan.domain.case.stopping import ConfirmStop, ContradictStop, StopSharing
-from rujukan.domain.casefile.clocks import ClockStarted, MeetClock
+from rujukan.domain.casefile.clocks import ClockStarted
 from rujukan.domain.casefile.consenting import Scope
 from rujukan.domain.casefile.evolving import said, take
 from rujukan.domain.casefile.stopping import SharingStopped
