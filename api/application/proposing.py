@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from ...domain import proposal as proposals
 from ...domain.casefile.deciding import Network
+from ...domain.declaring import ASKED
 from ...domain.fact import Act, CaseId, Fact, ProposalId
 from ...domain.proposal import ApproveProposal, Proposal, ProposalMade
 from ...domain.refusal import NotAMember
@@ -71,7 +72,10 @@ def _carry_out(step: Step[ProposalId], approved: Fact) -> Sequence[Changes]:
         raise NotAMember(asked_by=asked.actor)
     asked = replace(asked, need_to_know=agency.need_to_know)
     sealed = step.casework.first_sealed(step.id, proposals.CARRIED)
-    command = replace(proposals.command_of(found.proposal, sealed), occurred_at=step.act.at)
+    command = proposals.command_of(found.proposal, sealed)
+    second = ASKED[type(command)].second
+    if second is None or not second.keeps_time:
+        command = replace(command, occurred_at=step.act.at)
     version = found.on.version if found.on is not None else 0
     then = Step(id, version, kind.decide(command, found.on, asked, step.casework.network), asked, step.casework)
     return [

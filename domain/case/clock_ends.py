@@ -95,6 +95,7 @@ def _is_unshown(command: "MeetClock", case: Case, own: bool) -> bool:
             "untuk kewajiban menurut undang-undang yang tidak dibuktikan oleh dokumen atau rujukan",
             "for a duty of law that no document or referral shows to be met",
         ),
+        keeps_time=True,
     ),
     extent=Extent.OWN_WORDS,
     answers=(MET_CLOCK,),

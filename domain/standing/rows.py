@@ -156,6 +156,8 @@ class Second(Struct, frozen=True):
     """Roles in which somebody of the asker's own agency may be the second, whatever that is to the case."""
     stands: timedelta = timedelta(days=7)
     """How long it may wait for its second person."""
+    keeps_time: bool = False
+    """What it says happened when who asked says, and not as it is approved."""
 
 
 R = Relation
