@@ -451,7 +451,7 @@ def test_who_shares_a_clock_is_warned_before_it_runs_out_and_reminded_until_some
     assert now is not None
     last = max(now.clocks.values(), key=lambda clock: clock.due_at)
     for other in now.clocks.keys() - {last.id}:
-        tower.office.does("uptd-ppa", case, MeetClock, clock=other)
+        tower.office.meets("uptd-ppa", case, other)
     shared = tower.refers(case, clocks=(last.id,))
     tower.office.does("rsud", case, ReceiveReferral, referral=shared)
     assert last.told_at is not None
@@ -470,7 +470,7 @@ def test_who_shares_a_clock_is_warned_before_it_runs_out_and_reminded_until_some
         tower.turns(last.due_at + days * DAY)
         assert tower.sees("uptd-ppa", case, of="clock")[-1] == ("clock", level, "lead", False)
     assert tower.sees("rsud", case, of="clock") == [("clock", 1, "recipient", False)]
-    tower.office.does("uptd-ppa", case, MeetClock, clock=last.id)
+    tower.office.meets("uptd-ppa", case, last.id)
     tower.turns(last.due_at + 60 * DAY)
     assert len(tower.sees("uptd-ppa", case, of="clock")) == 5
     assert {row[3] for row in tower.sees("uptd-ppa", case, of="clock")} == {True}
