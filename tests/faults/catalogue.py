@@ -19,6 +19,7 @@ from kafka import KafkaAdminClient, TopicPartition
 from rujukan.consumers.publishing.tails import tails
 from rujukan.consumers.wire.kafka import topics
 
+from .going_on import EVERYTHING, HTTP, KAFKA, LEDGER, MODEL, REGISTER, WRITES, agencies
 from .parts import Broker, Program
 from .poison import pour
 from .wires import Line
@@ -28,6 +29,7 @@ HALT_SECONDS = 5.0
 """Longer than every lease."""
 NOTED_SECONDS = 10.0
 FULL = "filled"
+PUBLISHERS = {name for name in SERVICE if name.startswith("publisher")}
 
 
 class Fault(ABC):
@@ -41,6 +43,9 @@ class Fault(ABC):
 
     untold: AbstractSet[str] = frozenset()
     """Agencies that are told nothing while it lasts."""
+
+    hits: AbstractSet[str] = frozenset()
+    """What may stand still until it is right again: work that begins so, as going_on.py names it. All else goes on."""
 
     @abstractmethod
     def inject(self, world: World) -> None:
@@ -68,6 +73,7 @@ class Kill(Fault):
     def __init__(self, part: str) -> None:
         self._part = part
         self.kind = f"kill {kind_of(part)}"
+        self.hits = hit_with(part)
 
     def inject(self, world: World) -> None:
         world.parts[self._part].kill()
@@ -85,6 +91,7 @@ class Halt(Fault):
     def __init__(self, part: str) -> None:
         self._part = part
         self.kind = f"halt {kind_of(part)}"
+        self.hits = hit_with(part)
 
     def inject(self, world: World) -> None:
         world.parts[self._part].halt()
@@ -107,6 +114,9 @@ class Wire(Fault):
         # On a line too narrow for what is written nobody catches up while it is that narrow.
         self.endured = endured or not (line.refused or line.silent or line.bytes_per_second)
         self._pairs, self._line = pairs, line
+        self.hits = frozenset().union(*(_hit_between(*pair, line) for pair in pairs))
+        if not endured and {client for client, _ in pairs} >= PUBLISHERS:
+            self.hits |= KAFKA
 
     def inject(self, world: World) -> None:
         for client, server in self._pairs:
@@ -131,6 +141,7 @@ class Retention(Fault):
 
     def __init__(self, agency: str) -> None:
         self._agency = agency
+        self.hits = agencies(agency)
         self._deleted = False
         self._said = 0
 
@@ -179,6 +190,7 @@ class Wiped(Fault):
 
     kind = "wiped broker"
     seconds = (0.5, 1.0)
+    hits = KAFKA
 
     def __init__(self, broker: str) -> None:
         self._broker = broker
@@ -205,6 +217,7 @@ class Full(Fault):
 
     kind = "full disk"
     seconds = (3.0, 6.0)
+    hits = KAFKA
 
     def __init__(self, disk: Path) -> None:
         self._file = disk / FULL
@@ -242,6 +255,7 @@ class Skewed(Fault):
 
     def __init__(self, part: str, hours: int) -> None:
         self._part, self._hours = part, hours
+        self.hits = hit_with(part)
         self.kind = f"clock of {kind_of(part)}"
 
     def inject(self, world: World) -> None:
@@ -330,6 +344,31 @@ def catalogue(world: World, random: Random, disk: Path | None = None) -> list[Ca
 def kind_of(part: str) -> str:
     """What a part is: one of several is not told from the others."""
     return part.split(" ")[0].split("-")[0]
+
+
+def hit_with(part: str) -> AbstractSet[str]:
+    """What cannot go on while a part does nothing. Of a publisher there is another."""
+    if part.startswith("subscriber "):
+        return agencies(part.removeprefix("subscriber "))
+    if part.startswith("broker"):
+        return KAFKA
+    return {
+        "api": frozenset({WRITES, *HTTP}),
+        "worker": frozenset({MODEL}),
+        "sealer": frozenset({LEDGER}),
+        "database": EVERYTHING,
+        "standby": EVERYTHING,
+    }.get(part, frozenset())
+
+
+def _hit_between(client: str, server: str, line: Line) -> AbstractSet[str]:
+    """What cannot go on while two parts are badly connected. Who is slow is not replaced: what a slow publisher has to
+    do is as slow as that."""
+    if client in PUBLISHERS and server == "database":
+        return frozenset() if line.refused or line.silent else frozenset({REGISTER, *KAFKA, *HTTP})
+    if client in PUBLISHERS:
+        return frozenset()
+    return hit_with(client) if client.startswith("subscriber") or server == "database" else hit_with(server)
 
 
 def suppress_outage() -> suppress:

@@ -29,7 +29,8 @@ from rujukan.infra.delivery import damaged
 from rujukan.infra.keys import names
 from rujukan.projections import stopped, wait_for
 
-from .catalogue import Fault, Kill, Wire
+from .catalogue import Fault, Kill, Wire, hit_with
+from .going_on import MODEL, agencies
 from .load import PARTNERS, Person, Unanswered, share
 from .otherwise import OTHER_RULE
 from .parts import Program
@@ -48,8 +49,8 @@ GOES_ON = [table for table in positions.ALL if table is not positions.SEALING_KE
 @contextmanager
 def asking(world: World) -> Iterator[psycopg.Connection[Any]]:
     """The database, past its relay, as its owner."""
-    database = world.parts["database"]
-    with psycopg.connect(database.server.conninfo, autocommit=True, row_factory=namedtuple_row) as db:  # type: ignore[attr-defined]
+    with world.asked() as db:
+        db.row_factory = namedtuple_row
         yield db
 
 
@@ -209,6 +210,7 @@ class FlippedAgency(Flipped):
         super().__init__(agency, random, False)
         self.kind = "bit flips, of an agency"
         self.untold = {agency}
+        self.hits = agencies(agency)
         self._stream = agency_stream(agency)
 
     def inject(self, world: World) -> None:
@@ -345,6 +347,7 @@ class Raises(Fault):
 
     def __init__(self, model: str, agency: str) -> None:
         self._model, self._agency = model, agency
+        self.hits = {f"{MODEL}{model}"}
 
     def inject(self, world: World) -> None:
         run_otherwise(world, ["worker"], f"fold:{self._model}")
@@ -431,6 +434,7 @@ class Hung(Fault):
 
     def __init__(self, seconds: float, part: str = "database") -> None:
         self.kind = f"{part} hangs"
+        self.hits = hit_with(part)
         self.seconds = seconds, seconds
         self._part = part
         self._halted: list[psutil.Process] = []
@@ -461,6 +465,7 @@ class InARow(Fault):
         self.kind = f"{first.kind}, {second.kind}"
         self._both, self._pause = (first, second), pause
         self.seconds = max(first.seconds, second.seconds)
+        self.hits = first.hits | second.hits
 
     def inject(self, world: World) -> None:
         first, second = self._both
@@ -535,6 +540,7 @@ class Expires(Fault):
 
     def __init__(self, agency: str) -> None:
         self._agency = agency
+        self.hits = agencies(agency, "uptd-ppa") | {MODEL}
 
     def inject(self, world: World) -> None:
         world.parts["worker"].halt()

@@ -86,6 +86,8 @@ class Load:
     def __init__(self, world: World, pause: float) -> None:
         self.written: dict[str, int] = {}
         self.problems: list[BaseException] = []
+        self._waits: list[tuple[float, float]] = []
+        self._asking: dict[Person, float] = {}
         self._pause = pause
         self._lock = Lock()
         self._stop = Event()
@@ -115,6 +117,11 @@ class Load:
         if self.problems:
             raise self.problems[0]
 
+    def waits(self) -> list[tuple[float, float]]:
+        """Of each note of its writers: since when it was asked for, and when it was answered; now, where it is not."""
+        now = time.monotonic()
+        return [*self._waits, *((begun, now) for begun in list(self._asking.values()))]
+
     def probe(self) -> int:
         """Write something that every agency is told; its log position. Raises Unanswered."""
         return self._note(self._lead, self.wide, {compartment for _, compartment in PARTNERS.values()})
@@ -123,7 +130,13 @@ class Load:
         return Person(self._world.api, self._world.token("uptd-ppa"))
 
     def _write(self, person: Person, here: str, partner: str) -> None:
-        self._while_it_runs(lambda: self._note(person, here, {PARTNERS[partner][1]}), self._pause)
+        def write() -> None:
+            self._asking[person] = begun = time.monotonic()
+            self._note(person, here, {PARTNERS[partner][1]})
+            del self._asking[person]
+            self._waits.append((begun, time.monotonic()))
+
+        self._while_it_runs(write, self._pause)
 
     def _open(self, person: Person) -> None:
         agencies = list(PARTNERS)

@@ -24,6 +24,7 @@ from rujukan.infra.settings import to_environment
 
 from .catalogue import Fault
 from .followers import asking, eventually, lead, settled
+from .going_on import HTTP
 from .load import PARTNERS, shared_case
 from .parts import Database, Part, Program
 from .world import World
@@ -35,6 +36,8 @@ class Restored(Fault):
     """A copy of the database's directory is taken, all goes on for a while, and the copy is put back."""
 
     kind = "restored to an hour ago"
+    hits = HTTP
+    """Who asks is told of another history, and asks anew after a while, a minute at most."""
 
     def inject(self, world: World) -> None:
         database = world.parts["database"]

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -13,6 +14,7 @@ from msgspec import json as structured
 from . import check
 from .catalogue import Fault, catalogue
 from .followers import Hung, few, followers, settled
+from .going_on import GROUPS, GoingOn, Waited
 from .load import Load
 from .restored import Restored
 from .standby import FailedOver, LostStandby
@@ -26,6 +28,12 @@ END_SECONDS = 180.0
 SAMPLE = 40
 PAUSE, SHORT_PAUSE = 0.05, 0.15
 """Seconds between two notes of a writer."""
+GOES_ON_SECONDS = 60.0
+"""So long all that follows the log is looked at after a fault; what is not there by then counts as waiting still."""
+BASELINE_SECONDS = 5.0
+TIMES_BASELINE = 10.0
+OTHERS, HIT = "not hit", "hit"
+OVERLAID = "more than one at once"
 KEEPING = ("off longer than retention", "clock of publisher", "wiped broker", "full disk")
 """What shows only where a broker keeps messages."""
 OVERLAPPING = 0.3
@@ -51,6 +59,27 @@ class Report(Struct):
     recovery: dict[str, list[float]] = field(default_factory=dict)
     """Kind of fault → seconds until something was handled everywhere that was written when the fault was taken away;
     for what has to be endured, when it was put in."""
+    undisturbed: dict[str, float] = field(default_factory=dict)
+    """Work → the longest that something waited for it, in seconds, before anything went wrong."""
+    waited: dict[str, dict[str, dict[str, list[float]]]] = field(default_factory=dict)
+    """Kind of fault → `not hit` or `hit` → work → the longest that something waited for it, in seconds: from the fault
+    on; for what was hit, from when that was right again."""
+
+    def took_in(self, kind: str, waited: Waited) -> None:
+        """Add what came of a fault."""
+        of_kind = self.waited.setdefault(kind, {OTHERS: {}, HIT: {}})
+        for name, by_work in ((OTHERS, waited.others), (HIT, waited.hit)):
+            for work, seconds in by_work.items():
+                of_kind[name].setdefault(work, []).append(round(seconds, 2))
+
+    def stood_still(self, within: float) -> list[str]:
+        """What no fault hit, and waited longer than this, and than ten times as long as before anything went wrong."""
+        return [
+            f"{kind}: {work} waited {max(seconds):.1f} s"
+            for kind, by in sorted(self.waited.items())
+            for work, seconds in by[OTHERS].items()
+            if max(seconds) > max(within, TIMES_BASELINE * self.undisturbed.get(work, 0.0))
+        ]
 
     def lines(self) -> list[str]:
         """For people."""
@@ -62,6 +91,13 @@ class Report(Struct):
         ]
         for kind, seconds in sorted(self.recovery.items()):
             found.append(f"  {kind:32} {len(seconds):3} × median {median(seconds):5.1f} s, most {max(seconds):5.1f} s")
+        found.append("the longest that anything waited, in seconds:    " + "  ".join(f"{g:>18}" for g in GROUPS))
+        nothing = {work: [seconds] for work, seconds in self.undisturbed.items()}
+        for kind, by in {"nothing wrong": {OTHERS: nothing}, **dict(sorted(self.waited.items()))}.items():
+            for name, of_work in by.items():
+                if of_work:
+                    most = (f"{max(of_work[work]):18.1f}" if work in of_work else f"{'':18}" for work in GROUPS)
+                    found.append(f"  {kind:36.36} {name:8} " + "  ".join(most))
         return found
 
 
@@ -69,41 +105,68 @@ class NotRecovered(AssertionError):
     """Something that was written after a fault did not arrive in time."""
 
 
-def run(world: World, seed: int, rounds: int, disk: Path | None, short: bool) -> Report:
-    """So many rounds, and the check at the end; in `short`, foreign keys are tried on a sample of the messages. Raises
+def run(world: World, seed: int, rounds: int, disk: Path | None, short: bool, within: float | None = None) -> Report:
+    """So many rounds, and the check at the end; in `short`, foreign keys are tried on a sample of the messages.
+    `within`: what no fault hits has to go on so soon, which is for a machine that does nothing else. Raises
     AssertionError, NotRecovered, Unanswered."""
     random = Random(seed)
     report = Report(world.kind, seed)
     began = time.monotonic()
     load = Load(world, SHORT_PAUSE if short else PAUSE)
     faults = draw(world, random, rounds, disk, short)
+    going_on = GoingOn(world, load)
     load.start()
     try:
         recovery(world, load)  # everybody is there
+        going_on.start()
+        report.undisturbed = undisturbed(world, load, going_on)
+        unrecovered: set[str] = set()
+        """What was hit by faults that nobody had recovered from when the next came."""
+        overlaid = False
         for n, fault in enumerate(faults):
             say(f"{n}: {fault.about}")
             fault.inject(world)
+            begun = right = time.monotonic()
+            hits = unrecovered | fault.hits
             if fault.endured:
-                report.recovery.setdefault(fault.kind, []).append(recovery(world, load, fault))
+                report.recovery.setdefault(fault.kind, []).append(recovery(world, load, fault, going_on, hits))
             else:
                 time.sleep(random.uniform(*fault.seconds))
-            fault.heal(world)
-            report.rounds += 1
-            if fault.endured:
-                continue
-            if random.random() < OVERLAPPING:
+                fault.heal(world)
+                right = time.monotonic()
+            overlaps = not fault.endured and random.random() < OVERLAPPING
+            if overlaps:
                 time.sleep(random.uniform(0, 1))
-            else:
-                report.recovery.setdefault(fault.kind, []).append(recovery(world, load))
+            elif not fault.endured:
+                report.recovery.setdefault(fault.kind, []).append(recovery(world, load, going_on=going_on))
+            over = time.monotonic()
+            if fault.endured:
+                right = over
+                fault.heal(world)
+            report.rounds += 1
+            report.took_in(OVERLAID if overlaid or overlaps else fault.kind, going_on.waited(hits, begun, right, over))
+            overlaid, unrecovered = overlaps, set(hits) if overlaps else set()
         recovery(world, load)
     finally:
         world.wires.mend()
+        going_on.stop()
         load.stop()
     finish(world, load, report, random, SAMPLE if short else None)
     for fault in faults:
         fault.check(world)
     report.seconds = time.monotonic() - began
+    if within is not None:
+        still = report.stood_still(within)
+        assert not still, "\n".join([*report.lines(), "what was not hit stood still:", *still])
     return report
+
+
+def undisturbed(world: World, load: Load, going_on: GoingOn) -> dict[str, float]:
+    """How long anything waits while nothing is wrong, work for work."""
+    begun = time.monotonic()
+    while time.monotonic() < begun + BASELINE_SECONDS:
+        recovery(world, load, going_on=going_on)
+    return going_on.waited((), begun, begun, time.monotonic()).others
 
 
 def draw(world: World, random: Random, rounds: int, disk: Path | None, short: bool) -> Sequence[Fault]:
@@ -139,9 +202,16 @@ def of_standby(random: Random) -> list[Callable[[], Fault]]:
     return makers * 2
 
 
-def recovery(world: World, load: Load, lasting: Fault | None = None) -> float:
+def recovery(
+    world: World,
+    load: Load,
+    lasting: Fault | None = None,
+    going_on: GoingOn | None = None,
+    hits: AbstractSet[str] = frozenset(),
+) -> float:
     """Seconds until something that is written now was handled by every agency that is told in spite of what lasts, and
-    all else goes on that is to. Raises NotRecovered."""
+    all else goes on that is to. Returns once what follows the log and is not hit took it in, too. Raises
+    NotRecovered."""
     began = time.monotonic()
     position = load.probe()
     waiting = set(world.keys) - (lasting.untold if lasting else set())
@@ -153,7 +223,10 @@ def recovery(world: World, load: Load, lasting: Fault | None = None) -> float:
         time.sleep(0.02)
     if lasting is not None:
         lasting.goes_on(world, position)
-    return time.monotonic() - began
+    took = time.monotonic() - began
+    if going_on is not None:
+        going_on.has_taken_in(position, hits, GOES_ON_SECONDS)
+    return took
 
 
 def finish(world: World, load: Load, report: Report, random: Random, sample: int | None) -> None:

@@ -5,6 +5,7 @@ import psycopg
 
 from .catalogue import Fault
 from .followers import eventually
+from .going_on import EVERYTHING
 from .parts import Database
 from .world import World, copied_from
 
@@ -13,6 +14,7 @@ class LostStandby(Fault):
     """Every commit waits for a standby that is gone: whoever writes is told in time, and nothing of it is lost."""
 
     kind = "lost standby"
+    hits = EVERYTHING
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds, seconds
@@ -33,6 +35,7 @@ class FailedOver(Fault):
     standby of its own, which is made where the old primary was."""
 
     kind = "failover"
+    hits = EVERYTHING
     seconds = (1.0, 3.0)
 
     def inject(self, world: World) -> None:

@@ -1,4 +1,4 @@
-"""What delivery survives: README.md here. `FAULT_ROUNDS`, `_SEED`, `_KINDS`, `_REPORT`, `_FILES`."""
+"""What delivery survives: README.md here. `FAULT_ROUNDS`, `_SEED`, `_KINDS`, `_REPORT`, `_FILES`, `_WITHIN`."""
 
 import os
 import random
@@ -34,10 +34,10 @@ def test_whatever_goes_wrong_every_agency_handles_exactly_what_it_may_know_once_
         pytest.skip("Java 17 and Maven are not here")
     rounds = ROUNDS or SHORT[kind]
     say(f"FAULT_KINDS={kind} FAULT_SEED={SEED} FAULT_ROUNDS={rounds} repeats these faults")
-    kept = os.environ.get("FAULT_FILES")
+    kept, within = os.environ.get("FAULT_FILES"), os.environ.get("FAULT_WITHIN")
     with world_of(kind, Path(kept) / f"{kind}-{SEED}" if kept else places()) as (world, disk):
         say(f"files: {world.directory}")
-        report = run(world, SEED, rounds, disk, short=not ROUNDS)
+        report = run(world, SEED, rounds, disk, short=not ROUNDS, within=float(within) if within else None)
     print("\n".join(report.lines()))
     if file := os.environ.get("FAULT_REPORT"):
         keep(report, file)

@@ -276,6 +276,12 @@ class World:
             )
         ]
 
+    def asked(self) -> psycopg.Connection[Any]:
+        """A connection to the database, past its relay, as its owner."""
+        database = self.parts["database"]
+        assert isinstance(database, Database)
+        return psycopg.connect(database.server.conninfo, autocommit=True)
+
     def rows(self, agency: str, sql: str, *values: object) -> list[tuple]:
         """Rows of an agency's inbox; none where there is no such table yet."""
         if not self.inbox(agency).exists():

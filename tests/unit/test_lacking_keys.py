@@ -101,6 +101,76 @@ def test_what_was_sealed_anew_behind_is_handled_though_its_first_key_is_not_here
     assert desk.inbox.letters.all(AGENCY, "open") == []
 
 
+class Topic:
+    """What lies on an agency's topic, whose keys are lost in turn: each is followed by the next of these."""
+
+    def __init__(self) -> None:
+        self.sent: list[Arrived] = []
+        self.told_to: list[AgencyKey] = []
+        self.key = KEYS[0]
+        self.work: list[tuple[int, int]] = []
+        """Histories that are to be sealed anew: what was sent of each, and up to where it goes."""
+
+    def tells(self) -> None:
+        self.told_to.append(self.key)
+        self._send(len(self.told_to), resent=False)
+
+    def loses_its_key(self) -> None:
+        """Another is registered, and two agree that all that was told so far is sealed anew to that."""
+        self.key = KEYS[KEYS.index(self.key) + 1]
+        self.work.append((0, len(self.told_to)))
+
+    def is_sent_anew(self, is_noted: bool) -> None:
+        """The next of a history; a publisher that is killed before that is noted sends it again."""
+        if self.work:
+            sent, upto = self.work[0]
+            if sent < upto:
+                self._send(sent + 1, resent=True)
+            if is_noted:
+                self.work[0] = sent + 1, upto
+            if self.work[0][0] >= upto:
+                self.work.pop(0)
+
+    def _send(self, number: int, resent: bool) -> None:
+        (message,) = sealed([delivery(number)], key=self.key, in_case=lambda d: d.sequence)
+        arrived = Arrived.of(message)
+        mark = [("rujukan-resent", b"1")] if resent else []
+        self.sent.append(arrived._replace(headers=[*arrived.headers, *mark]))
+
+
+@pytest.mark.thorough
+@settings(max_examples=examples(100))
+@given(
+    st.lists(st.sampled_from(["told", "told", "lost", "anew", "anew", "killed"]), max_size=24),
+    st.integers(1, 14),
+    st.lists(st.integers(0, 24), max_size=3),
+    st.integers(0, 24),
+)
+def test_keys_that_are_lost_in_turn_with_publishers_killed_between_lose_nothing(steps, page, cuts, read):
+    """The machine has the last key alone, and goes on from where it was while it had those of then."""
+    topic, desk = Topic(), Desk()
+    for n, step in enumerate(["told", *steps]):
+        if n == read:
+            desk.receive(Wire(topic.sent, page=page), keys=KEYS[: KEYS.index(topic.key) + 1])
+        if step == "told":
+            topic.tells()
+        elif step == "lost" and topic.key is not KEYS[-1]:
+            topic.loses_its_key()
+        elif step in ("anew", "killed"):
+            topic.is_sent_anew(is_noted=step == "anew")
+    while topic.work:
+        topic.is_sent_anew(is_noted=True)
+    topic.tells()
+    wire = Wire(topic.sent, page=page)
+    wire.breaks_at = set(cuts)
+    made = desk.receive(wire, keys=[topic.key])
+    everything = list(range(1, len(topic.told_to) + 1))
+    assert (sorted(desk.seen), made.opening.words) == (everything, "")
+    assert desk.inbox.letters.all(AGENCY, "open") == []
+    assert said(wire, "failed") <= said(wire, "recovered")
+    desk.inbox.close()
+
+
 def test_a_replay_ends_and_says_which_key_is_lacking(desk):
     made = replay(Wire(TWELVE), [AgencyKey.generate("9")], PINNED, desk.inbox, Begin())
     with pytest.raises(Waits):
