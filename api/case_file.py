@@ -97,11 +97,14 @@ class ConsentView(Struct, frozen=True):
     stops_waiting: list[UUID] = []
     """Stops that the lead has to answer; meanwhile nothing new is sent to whom they name."""
     held: bool = False
+    """The child said no to it: it covers nothing, until two people decide what is best for her."""
     doubted: bool = False
     """Who gave it for her was set aside since."""
-    """The child said no to it: it covers nothing, until two people decide what is best for her."""
     given_by: list[str] = []
     """In which capacity somebody gave it."""
+    refused: list[str] = []
+    """Agencies and kinds of them whom she refused before others agreed to it for her: it gives them nothing, until two
+    people decide what is best for her."""
 
 
 class OverrideAskedView(Struct, frozen=True):
@@ -361,6 +364,7 @@ def _consent(of: Consent, case: Case, reaches: Reaches) -> ConsentView:
         of.held,
         of.doubted,
         sorted(by.value for by in of.given_by),
+        sorted(of.refused),
     )
 
 

@@ -59,7 +59,7 @@ class ProposalMade(Fact, frozen=True, kw_only=True, tag="proposal.ProposalMade")
     said: Coordination[Text]
     """The command's fields, as JSON: those in clear to the rules, and of each reason that is sealed that it is here."""
     said_of_people: Identity[Text | None] = None
-    """Those of identity, as JSON. What follows of the proposal does not repeat them."""
+    """Those of identity, as JSON. What follows of a proposal on an agency does not repeat them."""
     said_of_law: Legal[Text | None] = None
     """Those of `legal`, as JSON: a reason that may name another person. What follows of the proposal refers to it."""
     said_of_health: Health[Text | None] = None
@@ -170,9 +170,12 @@ REASONS = {
 }
 SEALED = {Compartment.IDENTITY: "said_of_people", **REASONS}
 """Compartments in which a command that takes two people says something, and the field that holds it."""
-CARRIED = frozenset({Compartment.HEALTH, Compartment.SAFETY})
-"""Of these, what is approved says the reason again, as sealed: it is part of the case, and of her report. A reason of
-`legal` may name another person, and stays where it was written."""
+CARRIED: Mapping[On, frozenset[Compartment]] = {
+    "agency": frozenset({Compartment.HEALTH, Compartment.SAFETY}),
+    "case": frozenset({Compartment.HEALTH, Compartment.SAFETY, Compartment.IDENTITY}),
+}
+"""Of these, what is approved says it again, as sealed: it is part of the case, and of her report. A reason of `legal`
+may name another person, and stays where it was written; so does who a member of an agency is."""
 TEXT = (str, str | None)
 REFERS = Words("Lihat usul", "See proposal")
 
@@ -266,7 +269,7 @@ def command_of(proposal: Proposal, sealed: Mapping[Compartment, bytes] | None = 
     of = compartments_of(kind)
     unsaid = (f.encode_name for f in fields(kind) if f.required and of[f.name] in REASONS)  # of before it was said
     for compartment, segment in (sealed or {}).items():
-        reasons = msgspec.json.decode(segment).get(REASONS[compartment])
+        reasons = msgspec.json.decode(segment).get(SEALED[compartment])
         said |= msgspec.json.decode(reasons) if reasons is not None else {}
     return msgspec.convert({**dict.fromkeys(unsaid, refers(proposal.id)), **said}, type=kind)
 

@@ -71,7 +71,7 @@ def _carry_out(step: Step[ProposalId], approved: Fact) -> Sequence[Changes]:
     if agency is None or not agency.active or not agency.has_member(asked.actor, (asked.role,)):
         raise NotAMember(asked_by=asked.actor)
     asked = replace(asked, need_to_know=agency.need_to_know)
-    sealed = step.casework.first_sealed(step.id, proposals.CARRIED)
+    sealed = step.casework.first_sealed(step.id, proposals.CARRIED[found.proposal.on])
     command = proposals.command_of(found.proposal, sealed)
     second = ASKED[type(command)].second
     if second is None or not second.keeps_time:

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from ..age_table import GRACE, WARNING, born, consents_herself_from, estimated
-from ..casefile.ages import AgeFacts, assessed, band
+from ..casefile.ages import AgeFacts, assessed, band, takes_her_word
 from ..casefile.consenting import ConsentNarrowed, stands
 from ..casefile.deciding import Network, decides, follows
 from ..casefile.evolving import applies
@@ -21,8 +21,8 @@ from ..fact import Act, Fact, Text, recorded
 from ..persons import AgeBasis
 from ..refusal import Invalid, StillRunning, Unknown, WrongMove
 from ..standing.relations import Extent
-from ..standing.roles import CASE_WORK, ESCALATION
-from ..standing.rows import ANYWHERE, LEADS
+from ..standing.roles import CASE_WORK, ESCALATION, REVIEW
+from ..standing.rows import ANYWHERE, LEADS, Row, Second
 from ..words import Words
 
 
@@ -61,16 +61,37 @@ class WillConsentHerself(Fact, frozen=True, kw_only=True, tag="case.WillConsentH
     by=CASE_WORK,
     where=LEADS,
     extent=Extent.MOVE,
+    second=Second(
+        (Row(REVIEW, LEADS, Extent.MOVE),),
+        when=lambda command, case, own: _takes_her_word(command, case),
+        words=Words(
+            "bila ia, yang usianya sudah dinilai, tidak lagi memutuskan sendiri karenanya",
+            "where by it she, whose age was assessed before, decides no more herself",
+        ),
+    ),
     means="Menilai usia penyintas: menurut tanggal lahir, atau perkiraan dengan dasarnya. Dari perkiraan, yang paling "
-    "muda yang dihitung.",
+    "muda yang dihitung. Bila menurut usia yang sudah dinilai ia memutuskan sendiri, dan tidak lagi menurut yang ini, "
+    "orang kedua memutuskan bersama.",
     tag="intake",
     example={"years_from": 12, "years_to": 14, "age_basis": "clinician"},
 )
 class AssessAge(AgeFacts, frozen=True, kw_only=True):
     """Assess how old the survivor is: by a date of birth, or an estimate with its basis. Of an estimate the youngest
-    age counts."""
+    age counts. Where she decides herself by the age that was assessed, and would not by this one, it takes a second
+    person."""
 
     born_on: Identity[date | None] = None
+
+
+def _takes_her_word(command: AssessAge, case: Case) -> bool:
+    """Whether she would decide no more herself; or nobody can tell, as of what a second person is shown, sealed."""
+    at, born_on, years = command.occurred_at, command.born_on, command.years_from
+    if born_on is None:
+        return years is None or takes_her_word(case, estimated(years, at), at)
+    try:
+        return takes_her_word(case, born(born_on, at), at)
+    except ValueError:
+        return True
 
 
 @asked(

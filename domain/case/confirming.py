@@ -14,7 +14,7 @@ from ..casefile.evolving import applies
 from ..casefile.speaking import is_nobodys
 from ..casefile.state import Case
 from ..casefile.waiting import waits
-from ..codes import Obtained
+from ..codes import ConsentBy, Obtained
 from ..compartment import Coordination, Psychosocial
 from ..declaring import Step, asked, happened, unchanged
 from ..fact import Act, ConsentId, Fact, Text, recorded
@@ -109,7 +109,10 @@ class ContradictConsent(ContradictionFacts, frozen=True, kw_only=True):
 
 @applies(ConsentConfirmed)
 def consent_confirmed(case: Case, event: ConsentConfirmed) -> Case:
-    confirmed = replace(case.consents[event.consent], confirmed=True)
+    """Asked by the lead, she said yes herself: her earlier no stands against it no more."""
+    before = case.consents[event.consent]
+    hers = before.is_hers or ConsentBy.SURVIVOR in event.given_by
+    confirmed = replace(before, confirmed=True, is_hers=hers, refused=frozenset() if hers else before.refused)
     return replace(case, consents=put(case.consents, event.consent, confirmed))
 
 

@@ -10,10 +10,11 @@ from msgspec.structs import replace
 from ..casefile.consenting import NAMED, SCOPE, ConsentNarrowed, Scope, consent_in, live, require_later_end
 from ..casefile.deciding import Network, decides, derived, fresh
 from ..casefile.evolving import applies
+from ..casefile.her_no import as_recorded
 from ..casefile.overriding import Overrides
 from ..casefile.speaking import decision_of_right_person, heard, is_nobodys, without_effect
 from ..casefile.state import NOTHING, Case, Consent, compartments_named
-from ..casefile.stopping import CONSENT, as_recorded, hear
+from ..casefile.stopping import CONSENT, hear
 from ..causes import Cause
 from ..codes import ConsentBy, Obtained, StopAbout
 from ..compartment import Coordination, Identity, Psychosocial, Safety
@@ -257,7 +258,8 @@ def consent_reported(case: Case, event: ConsentReported) -> Case:
 
 @applies(ConsentWithdrawn, ConsentExpired)
 def consent_ended(case: Case, event: ConsentWithdrawn | ConsentExpired) -> Case:
-    ended = replace(case.consents[event.consent], live=False)
+    taken_back = event.occurred_at if isinstance(event, ConsentWithdrawn) else None
+    ended = replace(case.consents[event.consent], live=False, taken_back_at=taken_back)
     return replace(case, consents=put(case.consents, event.consent, ended))
 
 
@@ -283,9 +285,9 @@ def give_consent(command: GiveConsent, case: Case, act: Act, network: Network) -
 @decides.register
 def refuse_consent(command: RefuseConsent, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     _fresh(case, command.consent)
-    if is_nobodys(case, command.given_by, command.by_alleged, act.at):
-        return [without_effect(Saying.REFUSAL, command, act, command.given_by, command.asked_for)]
     reports = extent_of(command, case, act) is Extent.HEARD
+    if is_nobodys(case, command.given_by, command.by_alleged, act.at, reports):
+        return [without_effect(Saying.REFUSAL, command, act, command.given_by, command.asked_for)]
     about = StopAbout.RECIPIENTS if command.asked_for else StopAbout.EVERYTHING
     said = {"stop": derived(command.consent, "stop"), "said_by": command.given_by, "recipients": command.asked_for}
     refused = recorded(ConsentRefused, command, act)
@@ -311,9 +313,9 @@ def narrow_consent(command: NarrowConsent, case: Case, act: Act, network: Networ
 @decides.register
 def withdraw_consent(command: WithdrawConsent, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     given = _hers(live(case, command.consent, act.at))
-    if is_nobodys(case, command.said_by or given.given_by, command.by_alleged, act.at):
-        return [without_effect(Saying.WITHDRAWAL, command, act, command.said_by or given.given_by)]
     reports = extent_of(command, case, act) is Extent.HEARD
+    if is_nobodys(case, command.said_by or given.given_by, command.by_alleged, act.at, reports):
+        return [without_effect(Saying.WITHDRAWAL, command, act, command.said_by or given.given_by)]
     id = derived(command.consent, f"stop {case.version}")
     said = hear(case, StopAbout.CONSENT, command, act, reports, stop=id)
     if said.answer_by is not None:

@@ -17,8 +17,8 @@ from msgspec.structs import replace
 from ..casefile.consenting import stands
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
-from ..casefile.speaking import Decision, Speaking, is_doubted, speaks_alone
-from ..casefile.state import Case
+from ..casefile.speaking import Decision, Speaking, heard, is_doubted, speaks_alone
+from ..casefile.state import Case, Consent
 from ..casefile.waiting import waits
 from ..codes import ConsentBy
 from ..compartment import Coordination, Health, Safety
@@ -35,6 +35,10 @@ from ..words import Words
 Speakers = Annotated[frozenset[ConsentBy], Meta(min_length=1)]
 ANOTHER = (Row(REVIEW, LEADS, Extent.MOVE),)
 """A supervisor or data protection officer of the lead is the other person."""
+OUTLIVES_HER = Words(
+    "tidak boleh yang ditolak korban sendiri: penolakannya tetap berlaku sesudah ia meninggal",
+    "not be one that she refused herself: what she refused stands after her death",
+)
 
 
 class CapacityFacts(Fact, frozen=True, kw_only=True):
@@ -203,7 +207,7 @@ def best_interest_decided(case: Case, event: BestInterestDecided) -> Case:
     decided = put(part.decisions, event.decision, Decision(event.lets or frozenset(), event.occurred_at))
     consents = case.consents
     for id in sorted((event.outweighs or frozenset[ConsentId]()) & consents.keys()):
-        consents = put(consents, id, replace(consents[id], held=False, doubted=False))
+        consents = put(consents, id, replace(consents[id], held=False, doubted=False, refused=frozenset()))
     return replace(case, consents=consents).with_part(replace(part, decisions=decided))
 
 
@@ -219,15 +223,21 @@ def speaker_set_aside(case: Case, event: SpeakerSetAside) -> Case:
 
 
 @applies(SpeakerHeardAgain)
-def speaker_heard_again(part: Speaking, event: SpeakerHeardAgain) -> Speaking:
-    return replace(part, set_aside=frozenset(part.set_aside - event.speakers))
+def speaker_heard_again(case: Case, event: SpeakerHeardAgain) -> Case:
+    """What they gave for her is doubted no more."""
+    part = case.of(Speaking)
+    after = case.with_part(replace(part, set_aside=frozenset(part.set_aside - event.speakers)))
+    consents = after.consents
+    for consent in [c for c in consents.values() if c.doubted and heard(after, c.given_by, None)]:
+        consents = put(consents, consent.id, replace(consent, doubted=False))
+    return replace(after, consents=consents) if consents is not after.consents else after
 
 
 @waits(
     "held_consents",
     Words(
-        "persetujuan yang tidak dikehendaki anak, atau diberikan orang yang kemudian dikesampingkan",
-        "consents to which the child said no, or whose giver was set aside since",
+        "persetujuan yang tidak dikehendaki korban, atau diberikan orang yang kemudian dikesampingkan",
+        "consents to which she said no, or whose giver was set aside since",
     ),
     Words(
         "Putuskan bersama orang kedua bahwa persetujuan itu berlaku, atau cabut.",
@@ -237,9 +247,11 @@ def speaker_heard_again(part: Speaking, event: SpeakerHeardAgain) -> Speaking:
     "WithdrawConsent",
 )
 def held(case: Case, at: datetime) -> Iterable[UUID]:
-    return (
-        consent.id for consent in case.consents.values() if (consent.held or consent.doubted) and stands(consent, at)
-    )
+    return (consent.id for consent in case.consents.values() if _is_held(consent) and stands(consent, at))
+
+
+def _is_held(consent: Consent) -> bool:
+    return consent.held or consent.doubted or bool(consent.refused)
 
 
 @decides.register
@@ -283,7 +295,9 @@ def decide_best_interest(command: DecideBestInterest, case: Case, act: Act, netw
     for id in command.outweighs or ():
         if (consent := case.consents.get(id)) is None:
             raise Unknown(what="consent")
-        if not consent.held and not consent.doubted:
+        if consent.refused and case.of(Speaking).capacity is Capacity.DIED:
+            raise Invalid(field="outweighs", must=OUTLIVES_HER)
+        if not _is_held(consent):
             raise AlreadyDone(what="the decision on that consent", id=id)
     return [recorded(BestInterestDecided, command, act)]
 

@@ -13,6 +13,7 @@ from ..casefile.ages import age_of
 from ..casefile.asking_her import SAID_THE_SAME, SaidBy, who_reported
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
+from ..casefile.her_no import confirmed
 from ..casefile.speaking import is_nobodys, without_effect
 from ..casefile.state import Case
 from ..casefile.stopping import (
@@ -214,7 +215,8 @@ def stop_waits(case: Case, event: StopWaits) -> Case:
 
 @applies(StopConfirmed)
 def stop_confirmed(case: Case, event: StopConfirmed) -> Case:
-    return stopped_for_good(case, event.stop, event.occurred_at)
+    after = confirmed(case, case.of(Stops).heard[event.stop])
+    return stopped_for_good(after, event.stop, event.occurred_at)
 
 
 @applies(StopNotConfirmed)
@@ -241,10 +243,10 @@ def stop_sharing(command: StopSharing, case: Case, act: Act, network: Network) -
                 "be named where it is about recipients, and only there",
             ),
         )
-    if is_nobodys(case, command.said_by, command.by_alleged, act.at):
+    reports = extent_of(command, case, act) is Extent.HEARD
+    if is_nobodys(case, command.said_by, command.by_alleged, act.at, reports):
         said = without_effect(Saying.STOP, command, act, command.said_by)
         return [said]
-    reports = extent_of(command, case, act) is Extent.HEARD
     return [hear(case, command.about, command, act, reports)]
 
 

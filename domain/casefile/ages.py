@@ -79,15 +79,22 @@ def decides_herself(case: Case, at: datetime) -> bool:
     return case.of(Ages).is_assessed and age_of(case, at) in HERSELF
 
 
+def takes_her_word(case: Case, now: Band, at: datetime) -> bool:
+    """Whether she, who decides herself by the age that was assessed, would not by this one: as that she cannot decide,
+    it is not for one person to say."""
+    return decides_herself(case, at) and now.group not in HERSELF
+
+
 def follows_from_birth(case: Case, born_on: date | None, command: Fact, act: Act) -> Sequence[Fact]:
-    """What follows for the rules where it is recorded when she was born: nothing where that changes nothing."""
+    """What follows for the rules where it is recorded when she was born: nothing where that changes nothing, or takes
+    from her that she decides herself; then two people assess her age."""
     if born_on is None:
         return ()
     try:
         now = born(born_on, act.at)
     except ValueError:  # nobody of that age lives: it is kept as it was said
         return ()
-    if case.of(Ages).is_assessed and now == grown(band(case), act.at):
+    if (case.of(Ages).is_assessed and now == grown(band(case), act.at)) or takes_her_word(case, now, act.at):
         return ()
     return [assessed(command, act, now, AgeBasis.BIRTH_DATE)]
 

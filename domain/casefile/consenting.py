@@ -88,6 +88,7 @@ def consent_in(event: Scope) -> Consent:
         changed_at=event.occurred_at,
         given_by=given_by,
         held=getattr(event, "child_assent", None) is False and ConsentBy.SURVIVOR not in given_by,
+        is_hers=ConsentBy.SURVIVOR in given_by or getattr(event, "child_assent", None) is True,
     )
 
 

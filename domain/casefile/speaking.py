@@ -77,6 +77,9 @@ class Consenting(Protocol):
     def no_caregiver_because(self) -> str | None: ...
 
     @property
+    def by_alleged(self) -> bool | None: ...
+
+    @property
     def decision(self) -> DecisionId | None: ...
 
 
@@ -109,13 +112,32 @@ def heard(case: Case, said_by: Set[ConsentBy], by_alleged: bool | None) -> froze
     return frozenset(said_by if by_alleged is False else said_by - aside - unsaid)
 
 
-def is_nobodys(case: Case, said_by: Set[ConsentBy], by_alleged: bool | None, at: datetime) -> bool:
+def require_another(case: Case, said_by: Set[ConsentBy], by_alleged: bool | None) -> None:
+    """Lets somebody agree for her of whom it is said whether they are who was set aside, in whatever capacity they
+    speak now: the father whom she accuses is her next of kin when she died. Raises Invalid where nobody says so."""
+    aside = case.of(Speaking).set_aside
+    if aside and by_alleged is None and not said_by & (SURVIVOR | {ConsentBy.CASE_WORKER}):
+        raise Invalid(
+            field="by_alleged",
+            must=Words(
+                "harus disebut, karena seseorang dikesampingkan dalam kasus ini: true bila yang berbicara itu orangnya,"
+                " false bila orang lain",
+                "be said, as somebody is set aside in this case: true where that is who speaks, false where it is"
+                " another person",
+            ),
+        )
+
+
+def is_nobodys(
+    case: Case, said_by: Set[ConsentBy], by_alleged: bool | None, at: datetime, reports: bool = False
+) -> bool:
     """Whether a no was said by nobody whose word counts. Once she consents herself, nobody else's does; where nobody
     wrote down who said it, it is hers. Raises ConsentFromWrongPerson for a small child, who is asked neither for a yes
-    nor for a no: it was somebody else who said it."""
+    nor for a no: it was somebody else who said it. Of what another agency `reports` that counts as hers: whoever hears
+    her say stop shows that she is no small child, and the lead, which said so, asks her."""
     if not said_by:
         return False
-    if ConsentBy.SURVIVOR in said_by and (age := age_of(case, at)) is AgeGroup.SMALL_CHILD:
+    if ConsentBy.SURVIVOR in said_by and (age := age_of(case, at)) is AgeGroup.SMALL_CHILD and not reports:
         raise ConsentFromWrongPerson(age_group=age, given_by=said_by)
     counts = heard(case, said_by, by_alleged)
     return not counts or (speaks_alone(case, at) and not counts & SURVIVOR)
@@ -141,8 +163,10 @@ def without_effect(
 
 def decision_of_right_person(command: Consenting, by: Set[ConsentBy], case: Case, act: Act) -> DecisionId | None:
     """The best-interest decision that lets them, where it takes one. `by` are those whose word counts. Raises
-    ConsentFromWrongPerson, Unknown for a decision that there is not, and Invalid for one that lets others, and for a
-    child's assent that was asked and is not to be, or the other way round."""
+    ConsentFromWrongPerson, Unknown for a decision that there is not, and Invalid for one that lets others, for a
+    child's assent that was asked and is not to be, or the other way round, and where who was set aside could speak as
+    somebody else."""
+    require_another(case, by, command.by_alleged)
     decisions = case.of(Speaking).decisions
     if command.decision is not None and command.decision not in decisions:
         raise Unknown(what="best-interest decision")

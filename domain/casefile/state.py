@@ -98,6 +98,10 @@ class Consent(Struct, frozen=True):
     """Who speaks for the child said yes, and the child no: it covers nothing until two people decide what is best."""
     doubted: bool = False
     """Who gave it for her was set aside since: what runs on it goes on, and nothing new is sent on it."""
+    is_hers: bool = False  # she said yes herself, or assented to it
+    taken_back_at: datetime | None = None
+    refused: frozenset[str] = frozenset()
+    """Whom she refused before others agreed to it for her: it gives them nothing until two people decide."""
 
     @property
     def is_reported(self) -> bool:
@@ -117,7 +121,7 @@ class Consent(Struct, frozen=True):
             return False
         if not self.names(agency, kind) or (agency in self.left and not passed_on):
             return False
-        return not self.stopped or not {agency, f"kind:{kind}"} & self.stopped
+        return not {agency, f"kind:{kind}"} & (self.stopped | self.refused)
 
     def names(self, agency: AgencyCode, kind: AgencyKind) -> bool:
         """Whether this names the agency, or its kind."""

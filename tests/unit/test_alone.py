@@ -52,6 +52,7 @@ from rujukan.domain.agency_keys import KeyRegistered, ResealingApproved, Reseali
 from rujukan.domain.agency_state import Agency
 from rujukan.domain.agency_state import decide as decide_on_agency
 from rujukan.domain.case import Case, decide
+from rujukan.domain.case.ages import AssessAge
 from rujukan.domain.case.clock_ends import EndDuty, MeetClock
 from rujukan.domain.case.disclosures import DisclosureMade
 from rujukan.domain.case.documents import DocumentAttached
@@ -74,9 +75,11 @@ from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.case.overrides import OverrideAsked, OverrideReviewed, SharedWithoutConsent
 from rujukan.domain.case.speaking import HearSpeakerAgain, SpeakerSetAside
 from rujukan.domain.case.staffing import ExcludePerson, ExclusionEnded, PersonExcluded
+from rujukan.domain.casefile.ages import AgeAssessed
 from rujukan.domain.casefile.evolving import fold_log, said
 from rujukan.domain.clock_codes import ClockDuty
 from rujukan.domain.codes import (
+    AgeGroup,
     AgencyKind,
     ConsentBy,
     DocumentKind,
@@ -88,7 +91,7 @@ from rujukan.domain.codes import (
 )
 from rujukan.domain.declaring import ASKED
 from rujukan.domain.fact import Act, ActorId, Fact, ProposalId
-from rujukan.domain.persons import SetAside
+from rujukan.domain.persons import AgeBasis, SetAside
 from rujukan.domain.proposal import ApproveProposal, Proposal, RefuseProposal, WithdrawProposal
 from rujukan.domain.refusal import Refusal
 from rujukan.domain.standing.rule import Proposed, roles_for, second_needed
@@ -307,6 +310,9 @@ class TwoPeople(RuleBasedStateMachine):
                 return  # or soon there is nobody left
         elif of is RequestErasure and maker.random.random() < 0.7:
             command = replace(command, whole=False)
+        elif of is AssessAge:
+            years = {"years_from": maker.random.choice((8, 30)), "years_to": None, "age_basis": AgeBasis.OBSERVED}
+            command = replace(command, born_on=None, **years)
         self.asked[of.__name__] += 1
         for about in maker.tries(command, MOST_TRIES):
             for code, role in hats:
@@ -502,6 +508,7 @@ BEFORE: dict[type[Fact], Any] = {
     EndDuty: OF_LAW,
     MeetClock: OF_LAW,
     SeparateCase: [(merged(), LEAD)],
+    AssessAge: [(say(AgeAssessed, age_group=AgeGroup.ADULT, age_table="2026-1"), LEAD)],
     HearSpeakerAgain: [(say(SpeakerSetAside, speakers=frozenset(ConsentBy), set_aside=SetAside.NOT_SAFE), LEAD)],
 }
 """What was there before it can be asked for."""

@@ -10,7 +10,7 @@ from msgspec.json import decode, encode
 from msgspec.structs import fields, replace
 from paper_log import PaperLog, PaperMacs, PaperOpener, a_network
 from standing_world import COMMANDS, happened
-from story import DAY, LEAD, NOON, act, an_id, later, say
+from story import DAY, LEAD, NOON, act, an_id, later, opened, say
 
 from rujukan.api.application.casework import Casework
 from rujukan.api.application.kinds import AGENCY, CASE
@@ -21,14 +21,16 @@ from rujukan.domain import agency as a
 from rujukan.domain import agency_keys as k
 from rujukan.domain import webhook as w
 from rujukan.domain.agency import agency_stream
+from rujukan.domain.case.ages import AssessAge
 from rujukan.domain.case.speaking import RecordCapacity, SetSpeakerAside
 from rujukan.domain.case.staffing import EndExclusion
+from rujukan.domain.casefile.ages import AgeAssessed
 from rujukan.domain.catalogue import upcast
-from rujukan.domain.codes import AgencyKind, Role
+from rujukan.domain.codes import AgeGroup, AgencyKind, Role
 from rujukan.domain.compartment import Compartment, compartments_of
 from rujukan.domain.declaring import ASKED
 from rujukan.domain.fact import Act, ActorId, CaseId, Fact, ProposalId
-from rujukan.domain.persons import Capacity, SetAside
+from rujukan.domain.persons import AgeBasis, Capacity, SetAside
 from rujukan.domain.proposal import (
     CARRIED,
     REASONS,
@@ -391,7 +393,7 @@ def test_of_every_command_a_sealed_reason_stays_sealed_and_what_follows_refers_t
         assert command_of(proposal) == replace(command, **shown)
 
 
-@pytest.mark.parametrize("of", [c for c in WITH_REASONS if CARRIED & set(compartments_of(c).values())])
+@pytest.mark.parametrize("of", [c for c in WITH_REASONS if CARRIED["case"] & set(compartments_of(c).values())])
 def test_what_is_approved_says_a_sealed_reason_of_the_case_again_sealed(of: type[Fact]) -> None:
     """A court, and she, read the case, not what was asked of a second person."""
     log, case = PaperLog(), CaseId(an_id("case"))
@@ -401,7 +403,7 @@ def test_what_is_approved_says_a_sealed_reason_of_the_case_again_sealed(of: type
     for said in happened():
         event, author = said if isinstance(said, tuple) else (said, LEAD.agency)
         log.write(case, act(author), event)
-    sealed = {name for name, compartment in compartments_of(of).items() if compartment in CARRIED}
+    sealed = {name for name, compartment in compartments_of(of).items() if compartment in CARRIED["case"]}
     given = {**dict.fromkeys(sealed, "Her father threatens her."), **BY_TWO.get(of, {})}
     command = replace(COMMANDS[of], **given, occurred_at=NOON)
     asked = casework.handle(CASE, case, command, replace(LEAD, at=NOON), correlation=uuid4())
@@ -412,6 +414,26 @@ def test_what_is_approved_says_a_sealed_reason_of_the_case_again_sealed(of: type
     assert {name: getattr(done, name) for name in sealed} == {name: given[name] for name in sealed}
     assert "Her father threatens her." in given.values()
     assert "threatens" not in to_segments(done)[Compartment.COORDINATION].decode()
+
+
+def test_who_she_is_is_sealed_in_what_is_asked_of_a_case_and_said_again_in_what_follows() -> None:
+    log, case = PaperLog(), CaseId(an_id("case"))
+    a_network(log, LEAD)
+    casework = Casework(log, PaperMacs(), opener=PaperOpener(log))
+    House(log, casework).lets_in(LEAD, LEAD_S_SUPERVISOR)
+    for event in (opened(), say(AgeAssessed, age_group=AgeGroup.ADULT, age_table="2026-1")):
+        log.write(case, act(LEAD.agency), event)
+    younger = say(AssessAge, years_from=13, years_to=14, age_basis=AgeBasis.CLINICIAN, remark="wrist X-ray")
+    asked = casework.handle(CASE, case, younger, replace(LEAD, at=NOON), correlation=uuid4())
+    assert asked.waits, "nobody says alone that she decides no more"
+    kind, id = proposal_on(casework), ProposalId(UUID(asked.id))
+    found = waiting(casework, id)
+    assert found is not None
+    assert "X-ray" not in found.proposal.said
+    casework.handle(kind, id, say(ApproveProposal, NOON, proposal=id), LEAD_S_SUPERVISOR, correlation=uuid4())
+    (done,) = [w.event for w in log.events if w.stream == case][2:]
+    assert isinstance(done, AgeAssessed)
+    assert (done.age_group, done.age_basis) == (AgeGroup.YOUNGER_ADOLESCENT, AgeBasis.CLINICIAN)
 
 
 def test_what_was_recorded_in_clear_before_is_shown_no_more() -> None:

@@ -1,0 +1,284 @@
+"""Her own no stands against what others agree to for her later, until she says yes herself, or two people decide."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given as forall
+from hypothesis import strategies as st
+from story import (
+    C1,
+    C2,
+    C3,
+    HOUR,
+    LEAD,
+    NETWORK,
+    NOON,
+    SCHOOL,
+    When,
+    an_id,
+    brought_to,
+    given,
+    later,
+    opened,
+    say,
+    scope,
+    the_case,
+)
+
+from rujukan.domain.case.ages import AssessAge
+from rujukan.domain.case.consents import ConsentGiven, ConsentNarrowed, ConsentWithdrawn, GiveConsent, RefuseConsent
+from rujukan.domain.case.identity import IdentifySurvivor
+from rujukan.domain.case.speaking import (
+    BestInterestDecided,
+    CapacityRecorded,
+    DecideBestInterest,
+    SpeakerHeardAgain,
+    SpeakerSetAside,
+    held,
+)
+from rujukan.domain.case.stopping import ConfirmStop, ContradictStop, StopSharing
+from rujukan.domain.casefile.ages import AgeAssessed
+from rujukan.domain.casefile.evolving import fold_log
+from rujukan.domain.casefile.evolving import said as as_said
+from rujukan.domain.casefile.speaking import SaidWithoutEffect
+from rujukan.domain.casefile.state import Case
+from rujukan.domain.casefile.stopping import SharingStopped, Stops, as_if_answered
+from rujukan.domain.codes import AgeGroup, AgencyKind, ConsentBy, Obtained, ReferralStatus, Service, StopAbout
+from rujukan.domain.fact import Act, Fact
+from rujukan.domain.persons import AgeBasis, Capacity, SetAside
+from rujukan.domain.refusal import ConsentFromWrongPerson, Invalid
+from rujukan.domain.standing.rule import second_needed
+
+A, B = AgeGroup, ConsentBy
+KINDS = {"rsud": AgencyKind.HEALTH, "polres": AgencyKind.POLICE, "disdik": AgencyKind.EDUCATION}
+WHY = {"no_caregiver_because": "both are accused"}
+ASLEEP = {"assent_not_asked": "she slept"}
+
+
+def of(age: AgeGroup) -> list[Fact]:
+    return [opened(), say(AgeAssessed, age_group=age, age_table="2026-1")]
+
+
+def agrees(*by: ConsentBy, to: Iterable[str] = ("rsud",), id: Any = C1, **more: Any) -> GiveConsent:
+    """Somebody agrees, an hour later."""
+    return say(GiveConsent, NOON + HOUR, **scope(id, to=to), given_by=frozenset(by), obtained=Obtained.WRITTEN, **more)
+
+
+def after(case: Case, command: Fact, by: Act = LEAD, at: timedelta = HOUR) -> Case:
+    result = When(case, command, later(by, at), NETWORK)
+    assert result.refusal is None, repr(result.refusal)
+    found = fold_log(as_said(result.events, by.agency, NOON + at), case)
+    assert found is not None
+    return found
+
+
+def reaches(case: Case, *agencies: str) -> set[str]:
+    """Who of them gets something by a consent."""
+    return {a for a in agencies or KINDS if case.shareable(a, KINDS[a], NOON + 10 * HOUR)}
+
+
+# Every way of saying no, against every yes of others -------------------------------------------------------------
+
+STOPPED = {"stop": C2, "said_by": frozenset({B.SURVIVOR})}
+HERS = say(ConsentGiven, **scope(C3), given_by=frozenset({B.SURVIVOR}), obtained=Obtained.WRITTEN)
+NOES: dict[str, list[Fact]] = {
+    "refuses them": [say(SharingStopped, about=StopAbout.RECIPIENTS, recipients=frozenset({"rsud"}), **STOPPED)],
+    "refuses their kind": [
+        say(SharingStopped, about=StopAbout.RECIPIENTS, recipients=frozenset({"kind:health"}), **STOPPED)
+    ],
+    "refuses everybody": [say(SharingStopped, about=StopAbout.EVERYTHING, **STOPPED)],
+    "takes hers back": [HERS, say(ConsentWithdrawn, consent=C3)],
+    "takes hers back, said so": [
+        HERS,
+        say(SharingStopped, about=StopAbout.CONSENT, consent=C3, **STOPPED),
+        say(ConsentWithdrawn, consent=C3),
+    ],
+    "narrows hers": [
+        say(ConsentGiven, **scope(C3, to=("rsud", "disdik")), given_by=frozenset({B.SURVIVOR}), obtained="written"),
+        say(ConsentNarrowed, **scope(C3, to="disdik")),
+    ],
+}
+SPEAKERS: dict[str, tuple[AgeGroup, list[Fact], GiveConsent]] = {
+    "a child's parent": (A.SCHOOL_CHILD, [], agrees(B.PARENT, **ASLEEP)),
+    "an adolescent's parent": (A.YOUNGER_ADOLESCENT, [], agrees(B.PARENT, **ASLEEP)),
+    "a guardian": (
+        A.ADULT,
+        [
+            say(CapacityRecorded, capacity=Capacity.UNABLE),
+            say(BestInterestDecided, decision=C2, lets=frozenset({B.GUARDIAN}), reason="r"),
+        ],
+        agrees(B.GUARDIAN),
+    ),
+    "next of kin": (A.ADULT, [say(CapacityRecorded, capacity=Capacity.DIED)], agrees(B.NEXT_OF_KIN)),
+}
+
+
+@pytest.mark.parametrize("no", NOES)
+@pytest.mark.parametrize("speaker", SPEAKERS)
+def test_what_she_refused_others_agree_to_in_vain(speaker: str, no: str) -> None:
+    age, since, yes = SPEAKERS[speaker]
+    case = after(the_case(*of(age), *NOES[no], *since), yes)
+    assert reaches(case, "rsud") == set()
+    assert C1 in set(held(case, NOON + HOUR)), "two people are to see that it waits"
+    assert reaches(after(the_case(*of(age), *since), yes)) == {"rsud"}, "but for her no it would hold"
+
+
+@pytest.mark.parametrize("speaker", SPEAKERS)
+def test_two_people_outweigh_her_no_but_not_once_she_died(speaker: str) -> None:
+    age, since, yes = SPEAKERS[speaker]
+    case = after(the_case(*of(age), *NOES["refuses them"], *since), yes)
+    outweigh = say(
+        DecideBestInterest, NOON + 2 * HOUR, decision=C3, outweighs=frozenset({C1}), reason="PEP is due tonight"
+    )
+    if speaker == "next of kin":
+        When(case, outweigh, later(LEAD, 2 * HOUR), {}).refused(Invalid, field="outweighs")
+    else:
+        decided = after(case, outweigh, at=2 * HOUR)
+        assert reaches(decided, "rsud") == {"rsud"}
+        assert C1 not in set(held(decided, NOON + 2 * HOUR))
+
+
+def test_to_whom_she_did_not_refuse_it_gives_what_it_names() -> None:
+    case = after(the_case(*of(A.SCHOOL_CHILD), *NOES["refuses them"]), agrees(B.PARENT, to=KINDS, **ASLEEP))
+    assert reaches(case) == {"polres", "disdik"}
+
+
+def test_what_she_agrees_to_now_is_no_more_refused() -> None:
+    story = [*of(A.YOUNGER_ADOLESCENT), *NOES["refuses them"]]
+    assert reaches(after(the_case(*story), agrees(B.PARENT, child_assent=True))) == {"rsud"}
+    assert reaches(after(the_case(*story), agrees(B.SURVIVOR, **WHY))) == {"rsud"}
+
+
+def test_a_no_that_a_school_heard_waits_for_the_lead_and_the_lead_s_answer_decides() -> None:
+    stop = say(StopSharing, stop=C2, about=StopAbout.EVERYTHING, said_by=frozenset({B.SURVIVOR}))
+    there = the_case(*of(A.SCHOOL_CHILD), *a_part_of_it())
+    case = after(after(there, stop, by=SCHOOL, at=timedelta()), agrees(B.PARENT, **ASLEEP))
+    assert as_if_answered(case).consents[C1].covers("rsud", AgencyKind.HEALTH, NOON + HOUR) is False
+    no = after(case, say(ContradictStop, NOON + 2 * HOUR, stop=C2), at=2 * HOUR)
+    assert reaches(as_if_answered(no), "rsud") == {"rsud"}
+    confirm = say(ConfirmStop, NOON + 2 * HOUR, stop=C2, given_by=frozenset({B.SURVIVOR}), obtained=Obtained.VERBAL)
+    assert reaches(after(case, confirm, at=2 * HOUR), "rsud") == set()
+
+
+def a_part_of_it() -> list[Fact]:
+    """The school takes part."""
+    gave = say(
+        ConsentGiven, **scope(C3, to="disdik", of=("incident",)), given_by=frozenset({B.PARENT}), obtained="written"
+    )
+    return [
+        gave,
+        *brought_to(ReferralStatus.IN_PROGRESS, to="disdik", of=("incident",), service=Service.EDUCATION),
+    ]
+
+
+# In any order --------------------------------------------------------------------------------------------------------
+
+TO = st.frozensets(st.sampled_from(sorted(KINDS)), min_size=1)
+WORDS = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(("no", "yes", "others", "others, and she assents")), TO),
+        st.tuples(st.just("two decide"), st.just(frozenset[str]())),
+    ),
+    max_size=7,
+)
+
+
+@forall(WORDS)
+def test_the_last_word_that_is_hers_counts_until_two_people_decide(words: list[tuple[str, frozenset[str]]]) -> None:
+    """Told again without consents: of each agency, what she said last, and who may know."""
+    case, hers, know = the_case(*of(A.YOUNGER_ADOLESCENT)), dict[str, bool](), set[str]()
+    waits: list[frozenset[str]] = []
+    for n, (word, to) in enumerate(words, 1):
+        at, id = n * HOUR, an_id(f"word {n}")
+        if word == "no":
+            command: Fact = say(
+                RefuseConsent, NOON + at, consent=id, given_by=frozenset({B.SURVIVOR}), asked_for=frozenset(to)
+            )
+            hers |= dict.fromkeys(to, False)
+            know -= to
+            waits = [left for each in waits if (left := each - to)]
+        elif word == "two decide":
+            ids = frozenset(held(case, NOON + at))
+            if not ids:
+                continue
+            command = say(DecideBestInterest, NOON + at, decision=id, outweighs=ids, reason="it is best for her")
+            know |= frozenset[str]().union(*waits)
+            waits = []
+        else:
+            by = {"yes": B.SURVIVOR}.get(word, B.PARENT)
+            more = {"yes": WHY, "others": ASLEEP}.get(word, {"child_assent": True})
+            command = say(
+                GiveConsent, NOON + at, **scope(id, to=to), given_by=frozenset({by}), obtained="written", **more
+            )
+            if word == "others":
+                no = frozenset(a for a in to if hers.get(a) is False)
+                know |= to - no
+                waits += [no] if no else []
+            else:
+                hers |= dict.fromkeys(to, True)
+                know |= to
+        case = after(case, command, at=at)
+    assert reaches(case) == know
+
+
+# Who was set aside ---------------------------------------------------------------------------------------------------
+
+MAY_BE_THE_SAME = sorted(set(B) - {B.SURVIVOR, B.CASE_WORKER})
+
+
+@pytest.mark.parametrize("speaks_as", MAY_BE_THE_SAME)
+@pytest.mark.parametrize("aside_as", MAY_BE_THE_SAME)
+def test_who_is_set_aside_agrees_to_nothing_in_another_hat(aside_as: ConsentBy, speaks_as: ConsentBy) -> None:
+    died = speaks_as is B.NEXT_OF_KIN
+    can = [say(CapacityRecorded, capacity=Capacity.DIED)] if died else []
+    lets = [say(BestInterestDecided, decision=C2, lets=frozenset({speaks_as}), reason="r")] if not died else []
+    aside = say(SpeakerSetAside, speakers=frozenset({aside_as}), set_aside=SetAside.ALLEGED_PERPETRATOR)
+    story = given(*of(A.SMALL_CHILD), *can, *lets, aside)
+    unsaid, theirs = (
+        story.when(agrees(speaks_as, **said), by=later(LEAD, HOUR)) for said in ({}, {"by_alleged": True})
+    )
+    assert isinstance(unsaid.refusal, Invalid) or [type(event) for event in unsaid.events] == [SaidWithoutEffect]
+    theirs.then_only(SaidWithoutEffect)
+    story.when(agrees(speaks_as, by_alleged=False), by=later(LEAD, HOUR)).then_only(ConsentGiven)
+
+
+@pytest.mark.parametrize("by", [B.PARENT, B.GUARDIAN, B.CAREGIVER])
+def test_what_a_guardian_gave_who_was_set_aside_by_mistake_holds_again(by: ConsentBy) -> None:
+    speakers = {"speakers": frozenset({by})}
+    story = [
+        *of(A.SMALL_CHILD),
+        say(ConsentGiven, **scope(C1), given_by=frozenset({by}), obtained=Obtained.WRITTEN),
+        say(SpeakerSetAside, **speakers, set_aside=SetAside.ALLEGED_PERPETRATOR),
+    ]
+    assert the_case(*story).consents[C1].doubted
+    assert not the_case(*story, say(SpeakerHeardAgain, **speakers, reason="the wrong man")).consents[C1].doubted
+
+
+# One person does not make a child of her ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("before", [A.OLDER_ADOLESCENT, A.ADULT])
+@pytest.mark.parametrize("years", range(3, 30))
+def test_that_she_decides_no_more_by_her_age_takes_two_people(before: AgeGroup, years: int) -> None:
+    assess = say(AssessAge, years_from=years, age_basis=AgeBasis.OBSERVED)
+    case = the_case(*of(before))
+    assert bool(second_needed(assess, case, LEAD)) is (years < 15)
+    assert second_needed(assess, the_case(opened()), LEAD) is None, "who is asked first says what is known"
+    child = say(AgeAssessed, age_group=A.SCHOOL_CHILD, age_table="2026-1")
+    assert second_needed(assess, the_case(opened(), child), LEAD) is None, "who decides nothing has nothing to lose"
+
+
+def test_nor_does_a_date_of_birth_that_is_recorded_beside_the_age_that_was_assessed() -> None:
+    child = say(IdentifySurvivor, name="B", born_on=NOON.date().replace(year=NOON.year - 5))
+    assert AgeAssessed in [type(event) for event in given(opened()).when(child).events]
+    assert AgeAssessed not in [type(event) for event in given(*of(A.ADULT)).when(child).events]
+
+
+def test_whoever_hears_a_small_child_say_stop_records_it_and_the_lead_asks() -> None:
+    stop = say(StopSharing, stop=C2, about=StopAbout.EVERYTHING, said_by=frozenset({B.SURVIVOR}))
+    story = [*of(A.SMALL_CHILD), *a_part_of_it()]
+    given(*story).when(stop).refused(ConsentFromWrongPerson)
+    case = after(the_case(*story), stop, by=SCHOOL, at=timedelta())
+    assert case.of(Stops).heard[C2].waits
