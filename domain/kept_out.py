@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from .case.staffing import CARRIED_OVER, ExclusionEnded, PersonExcluded
 from .casefile.deciding import Network, derived
-from .casefile.remaining import agencies_of, began, require_two, require_workers
+from .casefile.remaining import agencies_of, began, require_two, require_workers, together_of
 from .casefile.staff import Exclusion, Staff
 from .casefile.state import Case
 from .fact import CaseId, ExclusionId, Fact
@@ -32,7 +32,7 @@ def carried_over(files: Files, at: datetime) -> Mapping[CaseId, Sequence[PersonE
 
 def _carried(files: Files, to: CaseId, into: Case, at: datetime) -> Iterable[PersonExcluded]:
     for of, placed in _placed(files):
-        id = _copy(of, placed.id)
+        id, standing = _copy(of, placed.id), files[of].of(Staff).exclusions
         if of != to and not {id, placed.id} & into.of(Staff).exclusions.keys():
             yield PersonExcluded(
                 occurred_at=at,
@@ -42,6 +42,7 @@ def _carried(files: Files, to: CaseId, into: Case, at: datetime) -> Iterable[Per
                 kind=placed.kind,
                 placed_by=placed.placed_by if is_known_to(into, placed.placed_by) else into.lead,
                 reason=CARRIED_OVER,
+                together=derived(placed.together or together_of(began(placed, standing)), str(of)),
             )
 
 

@@ -88,7 +88,7 @@ HIGHEST: Final[dict[str, int]] = {
     "case.OverrideReviewOverdue": 1,
     "case.OverrideReviewed": 1,
     "case.PersonAssigned": 1,
-    "case.PersonExcluded": 1,
+    "case.PersonExcluded": 2,
     "case.ProtectionOrderRecorded": 2,
     "case.ProtectionRequested": 1,
     "case.ReferralAccepted": 2,

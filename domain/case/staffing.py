@@ -6,6 +6,7 @@ excluded is shown nothing, through no door, glass included, for whatever agency 
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from msgspec.structs import replace
 
@@ -14,7 +15,7 @@ from ..casefile.assigning import PersonAssigned
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.moves import REFERRAL
-from ..casefile.remaining import agencies_of, began, beside, require_two, require_workers
+from ..casefile.remaining import agencies_of, beside, of_one_act, require_two, require_workers, together_of
 from ..casefile.staff import EMERGENCY_CALL, MOVERS, NOT_EXCLUDED, WORKERS, Exclusion, Staff, at_work_on
 from ..casefile.state import Case
 from ..causes import When
@@ -79,6 +80,11 @@ def _reason_in_clear(fields: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
+def _together_unsaid(fields: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 did not say what one act placed."""
+    return {"together": None} | fields
+
+
 def _whose_member(event: "PersonExcluded | ExclusionEnded", case: Case) -> Mapping[AgencyCode, AgencyKind]:
     return {event.member_of: event.kind} if is_known_to(case, event.member_of) else {}
 
@@ -99,12 +105,15 @@ THEIR_AGENCY = Audience(
     step=Step.REPORT,
     to=THEIR_AGENCY,
     withheld=NAMES_OTHERS,
+    earlier=(_together_unsaid,),
 )
 class PersonExcluded(ExclusionFacts, frozen=True, kw_only=True, tag="case.PersonExcluded"):
     """A person is to see nothing of the case from now on; their agency's own system has to keep it from them, too."""
 
     kind: Coordination[AgencyKind]
     placed_by: Coordination[AgencyCode]
+    together: Coordination[UUID | None] = None
+    """The same of all that one act placed, for each agency of that person: they end together."""
 
 
 @happened(
@@ -275,6 +284,7 @@ class CarryExclusion(Fact, frozen=True, kw_only=True):
     member_of: Coordination[AgencyCode]
     kind: Coordination[AgencyKind]
     placed_by: Coordination[AgencyCode]
+    together: Coordination[UUID | None] = None
 
 
 @applies(AssignmentEnded)
@@ -286,7 +296,7 @@ def assignment_ended(part: Staff, event: AssignmentEnded) -> Staff:
 @applies(PersonExcluded)
 def person_excluded(case: Case, event: PersonExcluded) -> Case:
     part = case.of(Staff)
-    placed = Exclusion(event.exclusion, event.person, event.member_of, event.kind, event.placed_by)
+    placed = Exclusion(event.exclusion, event.person, event.member_of, event.kind, event.placed_by, event.together)
     exclusions = put(part.exclusions, event.exclusion, placed)
     at_work = {worker: to for worker, to in part.assigned.items() if worker[1] != event.person}
     excluded = replace(part, assigned=at_work, exclusions=exclusions, excluded=add(part.excluded, event.person))
@@ -336,12 +346,14 @@ def exclude_person(command: ExcludePerson, case: Case, act: Act, network: Networ
     _require_theirs(command.member_of, theirs, case)
     fresh(case.used_ids, command.exclusion)
     staff = case.of(Staff)
-    made = recorded(PersonExcluded, command, act, kind=agency.kind, placed_by=act.agency)
+    together = together_of(command.exclusion)
+    made = recorded(PersonExcluded, command, act, kind=agency.kind, placed_by=act.agency, together=together)
     if any(e.person == made.person and e.placed_by == made.placed_by for e in staff.exclusions.values()):
         raise AlreadyExists(what="exclusion")
     after = {*staff.excluded, command.person}
     asked = [one for one in theirs if one == agency or takes_part(case, one.code)]
-    require_workers(asked, staff.excluded, after, "person")
+    in_the_way = staff.exclusions if extent_of(command, case, act) is Extent.AGENCY else None
+    require_workers(asked, staff.excluded, after, "person", in_the_way)
     require_two(network[case.lead], staff.excluded, after, "person")
     return [made, *(_also(made, other) for other in theirs if other != agency)]
 
@@ -373,10 +385,9 @@ def end_exclusion(command: EndExclusion, case: Case, act: Act, network: Network)
     """Of who is a member of several agencies it ends for all of them, as it began."""
     standing = case.of(Staff).exclusions
     ended = standing[command.exclusion]
-    of_one_act = [e for e in standing.values() if began(e, standing) == began(ended, standing) and e != ended]
     return [
         recorded(ExclusionEnded, command, act, exclusion=e.id, person=e.person, member_of=e.member_of, kind=e.kind)
-        for e in (ended, *of_one_act)
+        for e in (ended, *of_one_act(ended, standing))
     ]
 
 
@@ -384,4 +395,5 @@ name_fields(
     exclusion=field("Pengecualian", "Exclusion"),
     member_of=field("Anggota instansi", "Member of"),
     placed_by=field("Ditetapkan oleh", "Placed by"),
+    together=field("Ditetapkan bersama", "Placed together"),
 )

@@ -3,6 +3,7 @@ who of the lead can end it. Asked of every agency of which that person is a memb
 
 from collections.abc import Collection, Iterable, Mapping, Set
 from itertools import product
+from uuid import UUID
 
 from ..agency_state import Agency
 from ..codes import Role
@@ -42,9 +43,25 @@ def began(exclusion: Exclusion, standing: Mapping[ExclusionId, Exclusion]) -> Ex
     return next((id for id in standing if beside(id, exclusion.member_of) == exclusion.id), exclusion.id)
 
 
+def of_one_act(ended: Exclusion, standing: Mapping[ExclusionId, Exclusion]) -> list[Exclusion]:
+    """What else was placed by the act that placed this one: for another agency of the same person. In another file of
+    the case, too, to which each of them was carried over."""
+    asked_for = began(ended, standing)
+    return [
+        each
+        for each in standing.values()
+        if each != ended and (began(each, standing) == asked_for or each.together == ended.together is not None)
+    ]
+
+
 def beside(asked_for: ExclusionId, agency: AgencyCode) -> ExclusionId:
     """The id under which an exclusion stands for another agency of the same person."""
     return ExclusionId(derived(asked_for, agency))
+
+
+def together_of(asked_for: ExclusionId) -> UUID:
+    """What all that one act places has in common; of no exclusion it is the id."""
+    return derived(asked_for, "together")
 
 
 def agencies_of(network: Network, people: Collection[ActorId]) -> list[Agency]:
@@ -53,12 +70,25 @@ def agencies_of(network: Network, people: Collection[ActorId]) -> list[Agency]:
     return [agency for agency in found if not agency.members.keys().isdisjoint(people)]
 
 
-def require_workers(agencies: Iterable[Agency], before: Set[ActorId], after: Set[ActorId], field: str) -> None:
+def require_workers(
+    agencies: Iterable[Agency],
+    before: Set[ActorId],
+    after: Set[ActorId],
+    field: str,
+    standing: Mapping[ExclusionId, Exclusion] | None = None,
+) -> None:
     """Raises Invalid where one of these agencies loses the last who sees to its work, as those who are excluded grow to
-    be `after`."""
+    be `after`; with the exclusions that stand there in the way, for who may end them (`standing`).
+
+    An agency that shut out its own supervisor so keeps the other from being excluded, until the lead has ended that, by
+    two people, or the agency has named another. No exclusion ends by another one: who was shut out may be her father's
+    brother, and what is opened to him cannot be taken back. Where she cannot wait for two, the lead takes back the
+    referral, from everybody there."""
     for agency, (roles, must) in product(agencies, LEFT):
         if _keeps(agency, roles, before) and not _keeps(agency, roles, after):
-            raise Invalid(field=field, must=must)
+            people = _of(agency, roles) & before
+            of = sorted(e.id for e in (standing or {}).values() if e.person in people)
+            raise Invalid(field=field, must=must, **({"exclusions": of} if of else {}))
 
 
 def require_two(lead: Agency, before: Set[ActorId], after: Set[ActorId], field: str) -> None:

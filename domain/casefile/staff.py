@@ -1,6 +1,7 @@
 """Who of an agency works on a case, and who is excluded from it: what the table of standing asks of a person."""
 
 from collections.abc import Mapping, Set
+from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -41,6 +42,8 @@ class Exclusion(Struct, frozen=True):
     kind: AgencyKind
     placed_by: AgencyCode
     """Whose it is to end."""
+    together: UUID | None = None
+    """The same of all that one act placed, for each agency of that person; None: of before exclusions said so."""
 
 
 class Staff(Part, frozen=True):

@@ -42,7 +42,8 @@ from rujukan.domain.codes import (
     Urgency,
 )
 from rujukan.domain.compartment import Compartment, compartments_of
-from rujukan.domain.fact import Act, ActorId, Fact
+from rujukan.domain.fact import Act, ActorId, CaseId, Fact
+from rujukan.domain.kept_out import carried_over
 from rujukan.domain.proposal import ApproveProposal, RefuseProposal
 from rujukan.domain.refusal import AlreadyExists, Invalid, NotAMember, NotForThisAgency, Refusal, Unknown
 from rujukan.domain.remembered import Field, facts
@@ -298,6 +299,61 @@ def test_each_agency_of_theirs_is_told_in_an_event_of_its_own() -> None:
     for id in after.of(Staff).exclusions:
         ended = decide(say(EndExclusion, exclusion=id, reason="r"), after, lead, both)
         assert {e.member_of for e in ended if isinstance(e, ExclusionEnded)} == {"polres", "rsud"}
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["carried alone", "beside one of its own"])
+def test_in_another_file_of_the_case_it_ends_for_all_of_their_agencies_too(own: bool) -> None:
+    """Also once the files were separated, and nothing of the first stands there; and nothing else ends with it."""
+    lead = leader()
+    both = {**APART, "rsud": replace(NETWORK["rsud"], members={**HIRED, DEPUTY: frozenset({Role.SUPERVISOR})})}
+    first = referred(S.ACCEPTED, consent(an_id("c")), *brought_to(S.ACCEPTED, an_id("r")))
+    after = fold_log(evolving.said(decide(exclude(OFFICER), first, lead, both), "uptd-ppa"), first)
+    assert after is not None
+    other = the_case(opened(), *((excluded(OFFICER, id=an_id("its own")),) if own else ()))
+    files = {CaseId(an_id("first")): after, CaseId(an_id("second")): other}
+    carried = carried_over(files, NOON)[CaseId(an_id("second"))]
+    copies = {event.exclusion for event in carried}
+    assert {event.member_of for event in carried} == {"polres", "rsud"}
+    there = fold_log(evolving.said(carried, "uptd-ppa"), other)
+    assert there is not None
+    for id in copies:
+        ended = decide(say(EndExclusion, exclusion=id, reason="r"), there, lead, both)
+        assert {e.exclusion for e in ended if isinstance(e, ExclusionEnded)} == copies
+    if own:
+        (ended,) = decide(say(EndExclusion, exclusion=an_id("its own"), reason="r"), there, lead, both)
+        assert isinstance(ended, ExclusionEnded)
+
+
+def test_no_exclusion_ends_by_another_that_an_agency_s_own_is_in_the_way_of() -> None:
+    """It shut out the deputy, and the chief is to be kept out now: who of both may see the case two people of the lead
+    say, who are shown which one stands in the way; or the agency names another."""
+    case = referred(S.ACCEPTED, excluded(DEPUTY, placed_by="polres"))
+    with pytest.raises(Invalid, match="a supervisor") as refused:
+        decide(exclude(CHIEF), case, leader(), APART)
+    assert refused.value.about["exclusions"] == [str(EXCLUSION)]
+    assert case.of(Staff).excluded == {DEPUTY}
+    end = say(EndExclusion, exclusion=EXCLUSION, reason="r")
+    assert second_needed(end, case, leader()) is not None
+    ended = fold_log(evolving.said(decide(end, case, leader(), APART), "uptd-ppa"), case)
+    assert ended is not None
+    assert decide(exclude(CHIEF), ended, leader(), APART)
+    named = {
+        **APART,
+        "polres": replace(APART["polres"], members={**PEOPLE, an_id("new"): frozenset({Role.SUPERVISOR})}),
+    }
+    assert decide(exclude(CHIEF), case, leader(), named)
+
+
+def test_what_stands_in_the_way_is_shown_to_who_may_end_it_alone() -> None:
+    """An agency is not told whom the lead excluded by what it is refused."""
+    two = {who: frozenset({Role.CASE_WORKER}) for who in (OFFICER, COLLEAGUE)}
+    by_chief = replace(chief(), actor=OFFICER, role=Role.SUPERVISOR)
+    network = {**APART, "polres": replace(NETWORK["polres"], members=two)}
+    with pytest.raises(Invalid, match="somebody who can work") as refused:
+        decide(
+            exclude(COLLEAGUE), referred(S.REQUESTED, excluded(OFFICER)), replace(by_chief, actor=an_id("x")), network
+        )
+    assert "exclusions" not in refused.value.about
 
 
 def test_who_is_of_the_lead_too_is_named_as_its_own() -> None:
