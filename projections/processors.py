@@ -63,7 +63,7 @@ class Deposed(Exception):
     """Another folds this shard now."""
 
 
-class Place(NamedTuple):
+class HowFar(NamedTuple):
     """One processor, and how far it is."""
 
     name: str
@@ -107,13 +107,13 @@ class Lag(NamedTuple):
 
 def places(
     db: Connection[TupleRow], digests: Digests, versions: Mapping[str, str], live: bool = True, waiting: bool = False
-) -> list[Place]:
+) -> list[HowFar]:
     """The processors of these versions (by name), but for those that wait to be tried again, unless those too are
     asked for; and but for those of which the row is not as it was written: nobody knows where they are."""
     about = {"names": list(versions), "versions": list(versions.values()), "live": live, "waiting": waiting}
-    found: list[Place] = []
+    found: list[HowFar] = []
     for name, shard, of, position, tries, version, digest, before in db.execute(_PLACES, about):
-        place = Place(name, Shard(shard, of), position, tries, version)
+        place = HowFar(name, Shard(shard, of), position, tries, version)
         if before or digests.fits(digest, TABLE, *_columns(place, live)):
             found.append(place)
     return found
@@ -125,7 +125,7 @@ def make_places(
     """At the beginning of the log, in so many shards."""
     name, version = projection.name, version_of(projection)
     for shard in range(shards):
-        digest = digests.of(TABLE, *_columns(Place(name, Shard(shard, shards), 0, 0, version), live))
+        digest = digests.of(TABLE, *_columns(HowFar(name, Shard(shard, shards), 0, 0, version), live))
         db.execute(_MAKE, (name, live, shard, shards, version, digest))
 
 
@@ -144,7 +144,7 @@ def put_live(db: Connection[TupleRow], digests: Digests, projection: Projection)
         _write(db, digests, place, live=True, of="NOT live")
 
 
-def _write(db: Connection[TupleRow], digests: Digests, place: Place, live: bool, of: LiteralString) -> None:
+def _write(db: Connection[TupleRow], digests: Digests, place: HowFar, live: bool, of: LiteralString) -> None:
     digest = digests.of(TABLE, *_columns(place, live))
     db.execute(
         f"UPDATE follow.processors SET live = %s, version = %s, digest = %s WHERE name = %s AND {of} AND shard = %s",
@@ -154,7 +154,7 @@ def _write(db: Connection[TupleRow], digests: Digests, place: Place, live: bool,
 
 def fold(
     db: Connection[TupleRow],
-    place: Place,
+    place: HowFar,
     projection: Projection,
     events: Sequence[Followed],
     upto: int,
@@ -178,7 +178,7 @@ def fold(
                 projection.fold(cursor, events)
 
 
-def stop(db: Connection[TupleRow], place: Place, why: str) -> int:
+def stop(db: Connection[TupleRow], place: HowFar, why: str) -> int:
     """Remember that what comes next could not be folded; how often that was so."""
     row = db.execute(_STOP, _about(place, True, why=why, longest=LONGEST_PAUSE)).fetchone()
     return int(row[0]) if row else 0
@@ -224,11 +224,11 @@ def reach(db: Connection[TupleRow], position: int, projections: Sequence[str], c
     return Reach.STANDING if standing else Reach.COMING
 
 
-def _columns(place: Place, live: bool) -> tuple[object, ...]:
+def _columns(place: HowFar, live: bool) -> tuple[object, ...]:
     return place.name, live, place.shard.number, place.shard.of, place.version, place.position
 
 
-def _about(place: Place, live: bool, **more: object) -> dict[str, Any]:
+def _about(place: HowFar, live: bool, **more: object) -> dict[str, Any]:
     return {"name": place.name, "live": live, "shard": place.shard.number, "before": place.position, **more}
 
 

@@ -20,7 +20,7 @@ from psycopg.sql import SQL, Identifier, Literal
 
 from ..domain.disclosure import Followed
 from .log import Log
-from .processors import Deposed, Digests, Lease, Place, fold, make_places, places, put_live
+from .processors import Deposed, Digests, HowFar, Lease, fold, make_places, places, put_live
 from .projection import SCHEMA, Projection, make_tables, version_of
 from .shards import may_take
 
@@ -130,7 +130,7 @@ class Rebuild:
             make_places(self._db, self._digests, self._projection, self._shards, live=False)
         self._drop(self._replaced)
 
-    def _fold(self, mine: list[Place], held: frozenset[int], target: int, done: Callable[[int], object]) -> None:
+    def _fold(self, mine: list[HowFar], held: frozenset[int], target: int, done: Callable[[int], object]) -> None:
         """These shards, from where the last of them is to the end that the log has, or until they are shared out
         otherwise. Raises Deposed."""
         self._log.only(partial(may_take, [place.shard for place in mine]))
@@ -146,7 +146,7 @@ class Rebuild:
                     return
         self._advance(mine, (), target, self._lease)  # what is left was erased, or is another shard's
 
-    def _advance(self, some: list[Place], batch: Sequence[Followed], upto: int, lease: Lease | None) -> list[Place]:
+    def _advance(self, some: list[HowFar], batch: Sequence[Followed], upto: int, lease: Lease | None) -> list[HowFar]:
         """Each takes what is new to it."""
         behind = [place for place in some if place.position < upto]
         for place in behind:
@@ -198,7 +198,7 @@ class Rebuild:
         row = self._db.execute("SELECT to_regclass(%s) IS NOT NULL", (f"{SCHEMA}.{table}",)).fetchone()
         return bool(row and row[0])
 
-    def _places(self) -> list[Place]:
+    def _places(self) -> list[HowFar]:
         return places(self._db, self._digests, {self._projection.name: version_of(self._projection)}, live=False)
 
     def _live(self) -> list[int]:

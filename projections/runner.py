@@ -22,9 +22,9 @@ from .processors import (
     FOLDED,
     Deposed,
     Digests,
+    HowFar,
     Lag,
     Lease,
-    Place,
     fold,
     make_places,
     name_version,
@@ -211,7 +211,7 @@ class Runner:
         self._advance([place for place in behind if after <= place.position < upto], batch, upto)
         return len(batch)
 
-    def _advance(self, some: Sequence[Place], batch: Sequence[Followed], upto: int) -> None:
+    def _advance(self, some: Sequence[HowFar], batch: Sequence[Followed], upto: int) -> None:
         """Each takes what is new to it, in transactions of its own."""
         for place in some:
             new = [f for f in batch if f.written.position > place.position and place.shard.takes(f)]
@@ -223,7 +223,7 @@ class Runner:
         if some:
             self._connected().execute(RING)
 
-    def _fold(self, place: Place, events: Sequence[Followed], upto: int) -> None:
+    def _fold(self, place: HowFar, events: Sequence[Followed], upto: int) -> None:
         """Where the fold raises, smaller and smaller parts are tried, so that it stops right before what it cannot take
         in. Raises Deposed, and what broke the connection."""
         size = 1 if place.tries else max(len(events), 1)
@@ -250,17 +250,17 @@ class Runner:
                 return
             events, size, place = rest, size * 2, place._replace(position=to, tries=0)
 
-    def _stop(self, place: Place, why: str) -> None:
+    def _stop(self, place: HowFar, why: str) -> None:
         tries = stop(self._connected(), place, why)
         if tries & (tries - 1) == 0:  # at first, and again at each doubling: loudly, and not all day
             log.error("READ MODEL %s STOPPED behind position %d: %s (tried %d times; the others go on)",
                       place.name, place.position, why, tries)  # fmt: skip
 
-    def _mine(self) -> list[Place]:
+    def _mine(self) -> list[HowFar]:
         """What it folds, but for what waits to be tried again."""
         return [place for place in self._places() if place.shard in self._asked and place.shard.number in self._held]
 
-    def _places(self, waiting: bool = False) -> list[Place]:
+    def _places(self, waiting: bool = False) -> list[HowFar]:
         """All that processes of this release fold; `waiting`: also what waits to be tried again."""
         versions = {name: version_of(projection) for name, projection in self._projections.items()}
         return places(self._connected(), self._digests, versions, waiting=waiting)

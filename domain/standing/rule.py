@@ -80,7 +80,7 @@ class Proposed(Struct, frozen=True):
     """The state of what the command is given on; None where there is none."""
 
 
-class Told(Protocol):
+class ToldAgencies(Protocol):
     """A deletion that was asked of agencies."""
 
     @property
@@ -313,7 +313,7 @@ def _to_agency(where: Where, agency: Office | None, act: Act) -> None:
         raise NotForThisAgency(needs=agency.code if agency is not None and own else AgencyKind.LEAD)
 
 
-def _to_deletion(asked: Told | None, act: Act) -> None:
+def _to_deletion(asked: ToldAgencies | None, act: Act) -> None:
     if asked is None or act.agency not in asked.told:
         raise Unknown(what="erasure")
 

@@ -296,7 +296,7 @@ def _access(made: Made) -> f.Access:
     )
 
 
-def _told(agencies: Sequence[OfAgency], known: Sequence[Written]) -> Iterator[f.Told]:
+def _told(agencies: Sequence[OfAgency], known: Sequence[Written]) -> Iterator[f.Informed]:
     """What agencies were entitled to know of these events; of what was sent more than once, the first time."""
     events = {w.position: w.event for w in known}
     for of in agencies:
@@ -306,7 +306,7 @@ def _told(agencies: Sequence[OfAgency], known: Sequence[Written]) -> Iterator[f.
                 continue
             row, arrived = first.get(e.sequence), of.arrived.get(e.sequence, Arrival())
             is_empty = e.empty_since is not None or (row is not None and not row.compartments)
-            yield f.Told(
+            yield f.Informed(
                 agency=of.agency,
                 position=e.position,
                 since=e.since,

@@ -162,7 +162,7 @@ class Access(Struct, frozen=True, kw_only=True):
     """Pseudonym."""
 
 
-class Told(Struct, frozen=True, kw_only=True):
+class Informed(Struct, frozen=True, kw_only=True):
     """An agency was entitled to know of an event; the rest is absent where no record shows it. The agency's system said
     that it arrived, was handled, or could not be."""
 
@@ -235,7 +235,7 @@ class ReportFacts(Struct, frozen=True, kw_only=True):
     clocks: tuple[Clock, ...] = ()
     documents: tuple[Document, ...] = ()
     accesses: tuple[Access, ...] = ()
-    told: tuple[Told, ...] = ()
+    told: tuple[Informed, ...] = ()
     not_whole: tuple[str, ...] = ()
     """Agencies of which the records of what they were entitled to, or sent, are not whole."""
     unread: tuple[int, ...] = ()

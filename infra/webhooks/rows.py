@@ -40,7 +40,7 @@ class Claim(NamedTuple):
     lease: UUID
 
 
-class Place(NamedTuple):
+class WebhookAt(NamedTuple):
     """Where a webhook is: all that its digest is of."""
 
     registration: int
@@ -77,7 +77,7 @@ def follow(
     match event:
         case w.WebhookSet():
             sent, previous = (before.sent, before.registration) if before else (0, 0)
-            _write(db, positions, agency, Place(version, previous, at, True, sent), _AT_ONCE)
+            _write(db, positions, agency, WebhookAt(version, previous, at, True, sent), _AT_ONCE)
         case w.WebhookRemoved() if before:
             _write(db, positions, agency, before._replace(registration=0, active=False), _AT_ONCE)
         case w.WebhookDisabled() if before:
@@ -94,24 +94,24 @@ def begin_anew(
 ) -> None:
     """Post to a webhook, which was set then, from the first delivery on: nobody knows how far it was. Whoever receives
     knows each by its id."""
-    place = Place(webhook.registration, 0, at, webhook.disabled is None, 0)
+    place = WebhookAt(webhook.registration, 0, at, webhook.disabled is None, 0)
     _write(db, positions, agency, place, _AT_ONCE)
 
 
-def _place(positions: Positions, agency: AgencyCode, row: TupleRow | None) -> Place | None:
+def _place(positions: Positions, agency: AgencyCode, row: TupleRow | None) -> WebhookAt | None:
     """Where a webhook is. Of a row that is not as it was written, what was; where nobody knows that, from the first
     delivery on."""
     if row is None:
         return None
     *columns, digest, before = row
     if before or positions.fits(digest, WEBHOOKS.name, agency, *columns):
-        return Place(*columns)
+        return WebhookAt(*columns)
     right = positions.right(digest, WEBHOOKS.name, agency, *columns)
-    return Place(*right[1:]) if right and right[0] == agency else Place(*columns)._replace(sent=0)  # type: ignore[arg-type]
+    return WebhookAt(*right[1:]) if right and right[0] == agency else WebhookAt(*columns)._replace(sent=0)  # type: ignore[arg-type]
 
 
 def _write(
-    db: Connection[TupleRow], positions: Positions, agency: AgencyCode, place: Place, and_: LiteralString
+    db: Connection[TupleRow], positions: Positions, agency: AgencyCode, place: WebhookAt, and_: LiteralString
 ) -> None:
     digest = positions.of(WEBHOOKS.name, agency, *place)
     db.execute(
@@ -196,11 +196,11 @@ class Rows:
             db.execute(_TAKEN, (sequence, digest, self.lease_seconds, claim.agency))
         return True
 
-    def _whole(self, agency: AgencyCode, row: Sequence[Any]) -> Place | None:
+    def _whole(self, agency: AgencyCode, row: Sequence[Any]) -> WebhookAt | None:
         """Where it is; None where the row is not as it was written."""
         *columns, digest, before = row
         is_so = before or self._positions.fits(digest, WEBHOOKS.name, agency, *columns)
-        return Place(*columns) if is_so else None
+        return WebhookAt(*columns) if is_so else None
 
     def failed(self, claim: Claim, outcome: str, seconds: float) -> float:
         """An attempt failed; the next is due in so many seconds. For how many seconds it has failed; 0 where the lease

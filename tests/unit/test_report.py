@@ -435,7 +435,7 @@ def with_many_agencies(told: f.ReportFacts, referrals: int = 5, clocks: int = 10
         for n in range(referrals)
     )
     sent = tuple(
-        f.Told(
+        f.Informed(
             agency=referral.recipient,
             position=8,
             since=AT,
