@@ -97,10 +97,10 @@ class WaitingProposal(Struct, frozen=True):
     expires_at: datetime
 
 
-Behind = tuple[Positive]
+PageCursor = tuple[Positive]
 
 
-def list_proposals(rooms: Rooms, asked: Asked, *, limit: Limit = USUAL, cursor: Behind | None = None) -> Page:
+def list_proposals(rooms: Rooms, asked: Asked, *, limit: Limit = USUAL, cursor: PageCursor | None = None) -> Page:
     """What the caller may approve or refuse, the oldest first: of each the table of standing is asked, as it is when
     one is approved."""
     act, after, found = asked.act, cursor[0] if cursor else 0, list[tuple[int, WaitingProposal]]()

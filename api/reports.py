@@ -131,13 +131,13 @@ class UnusualAccess(Struct, frozen=True, omit_defaults=True):
     unread: list[int] = []
 
 
-Behind = tuple[Positive]
+PageCursor = tuple[Positive]
 OfPerson = Annotated[UUID, Meta(description="a person of the caller's agency")]
 Looked = Annotated[UUID, Meta(description="the case that was looked at")]
 
 
 def case_access(
-    rooms: Rooms, asked: Asked, *, case: Looked, limit: Limit = USUAL, cursor: Behind | None = None
+    rooms: Rooms, asked: Asked, *, case: Looked, limit: Limit = USUAL, cursor: PageCursor | None = None
 ) -> Openings:
     """From the log itself: what a survivor or a court is shown is selected from no table that can be edited."""
     under = rooms.reading.show(asked, case, COORDINATION, "case-access")
@@ -146,7 +146,7 @@ def case_access(
 
 
 def person_access(
-    rooms: Rooms, asked: Asked, *, actor: OfPerson, limit: Limit = USUAL, cursor: Behind | None = None
+    rooms: Rooms, asked: Asked, *, actor: OfPerson, limit: Limit = USUAL, cursor: PageCursor | None = None
 ) -> Openings:
     """From the log itself, as `case_access`."""
     under = _recorded(rooms, asked, "person-access")
@@ -197,7 +197,7 @@ def unusual_access(
     | None = None,
     to: Annotated[datetime, Meta(tz=True, description="an instant with its zone; now when left out")] | None = None,
     limit: Limit = USUAL,
-    cursor: Behind | None = None,
+    cursor: PageCursor | None = None,
 ) -> UnusualAccess:
     """From the log itself: the readings, how who read stood to the case, and the notices."""
     act = asked.act

@@ -62,7 +62,7 @@ class Subscription(Struct, frozen=True):
     handled: int
 
 
-Behind = Annotated[
+AtDelivery = Annotated[
     str,
     Meta(
         pattern=CURSOR,
@@ -71,7 +71,7 @@ Behind = Annotated[
     ),
 ]
 After = Annotated[
-    Behind,
+    AtDelivery,
     Meta(
         description="Begin after this delivery: its sequence, and behind a dot its id, as pages and streams give it."
         " From the beginning where nothing is said; 409 `another-history` where there is no such delivery",
@@ -81,7 +81,7 @@ After = Annotated[
 Since = Annotated[datetime, Meta(tz=True, description="begin with what was told at or after this time (RFC 3339)")]
 From = Annotated[Positive, Meta(description="begin with what was told by events from this position of the log on")]
 LastEvent = Annotated[
-    Behind,
+    AtDelivery,
     Meta(
         description="The id of the last event that arrived: goes before every parameter",
         extra={"header": "Last-Event-ID"},
