@@ -4,13 +4,19 @@ from collections.abc import Sequence
 from queue import Empty
 from typing import Any
 
+from eventsourcing import postgres
 from eventsourcing.persistence import Notification, ShutDown, StoredEvent
-from eventsourcing.postgres import ConnectionPool, PostgresApplicationRecorder, PostgresDatastore, PostgresSubscription
-from psycopg.rows import dict_row, tuple_row
+from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore, PostgresSubscription
+from psycopg import Connection
+from psycopg.rows import DictRow, dict_row, tuple_row
 
-from ..database import options
+from ..database import Healing, options
 from .given import GIVEN
 from .group_commit import GroupCommit, Row
+
+
+class ConnectionPool(Healing[Connection[DictRow]], postgres.ConnectionPool[Connection[DictRow]]):
+    """The library's pool of the log's connections, healed as ours are."""
 
 
 def datastore(conninfo: str, pool_size: int = 2, schema: str = "log") -> PostgresDatastore:

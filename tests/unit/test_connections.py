@@ -20,7 +20,7 @@ PLACES = {
     ("infra/database.py", "Maintaining.connect"),
     ("infra/store/group_commit.py", "_Connection.connect"),  # an answer is waited for as long as a batch may take
     ("infra/serving/vitals.py", "_Looking.connect"),  # no longer than a probe has patience
-    ("infra/store/recorder.py", "ConnectionPool"),  # the library's, with what `options` says
+    ("infra/store/recorder.py", "ConnectionPool"),  # ours, with what `options` says
     ("consumers/agency/postgres/inbox.py", "Answering.connect"),  # an agency's own, for as long as its handlers take
 }
 
