@@ -16,7 +16,6 @@ placeholder says so at its number, the register keeps it in mind (`gaps`), and t
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
-from operator import itemgetter
 from typing import NamedTuple
 from uuid import UUID
 
@@ -38,7 +37,7 @@ from ..store.forked import Check, Forked
 from ..store.sealed_record import BrokenSeal, Header, Record
 from ..store.transcoder import later
 from ..system_act import SYSTEM_AGENCY
-from . import cursors, holding, kept
+from . import cursors, holding, kept, sealing_anew
 from .additions import Gap
 from .agency_keys import BadKey, KeyBook, NotTold
 from .facts import LATE, UNFIT, look_at
@@ -143,10 +142,9 @@ class Tellings:
 
     def resealing(self, sent: Mapping[str, int], limit: int) -> list[Again[Telling]]:
         """What was sent to these agencies before, and is to be sent again under another key, as two people approved:
-        of each agency the oldest re-sealing that is not done, in order; about `limit` tellings. For followers."""
+        of each agency those of one re-sealing, in order; about `limit` tellings. For followers."""
         with self._pool.connection() as db:
-            open = kept.whole_rows(db, self.positions, RESEALINGS, _RESEALINGS, (list(sent),))
-            jobs = list({row[1]: row for row in sorted(open, key=itemgetter(0), reverse=True)}.values())
+            jobs = sealing_anew.due(db, self.positions, sent)
             most = max(1, limit // max(1, len(jobs)))
             found: list[Again[Telling]] = []
             for job, agency, keys, upto, done, _ in jobs:
@@ -166,13 +164,8 @@ class Tellings:
 
     def resealed(self, job: int, to: int) -> None:
         """Remember that this re-sealing was sent up to that sequence."""
-        with self._pool.connection() as db, db.transaction():
-            for _, _, _, upto, sent, done_at in kept.whole_rows(
-                db, self.positions, RESEALINGS, "position = %s", (job,)
-            ):
-                done = (done_at or by_the_clock()) if to >= upto else None
-                about = {"sent": max(sent, to), "done_at": done}
-                kept.change(db, self.positions, RESEALINGS, "position = %s", (job,), **about)
+        with self._pool.connection() as db:
+            sealing_anew.remember(db, self.positions, job, to)
 
     def head(self, agency: str) -> Cursor:
         """The agency's newest; 0 for none."""
@@ -387,4 +380,3 @@ def _same(telling: Telling) -> _Same:
 
 
 _WENT_OUT_UNFIT = "SELECT FROM delivery.gaps WHERE agency = %s AND sequence = %s AND why = %s"
-_RESEALINGS = "done_at IS NULL AND agency = ANY(%s)"

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from office import Office, catch_up
 from patience import PATIENCE_SECONDS
 
-from rujukan.consumers.publishing.publisher import UNABLE_SECONDS
+from rujukan.consumers.publishing.publisher import HISTORY, UNABLE_SECONDS
 from rujukan.consumers.publishing.tails import tails
 from rujukan.consumers.wire.envelope import AgencyKey, Attributes, CannotOpen, Delivery, Opener
 from rujukan.consumers.wire.kafka import topics
@@ -64,12 +64,16 @@ class Publishing:
 
     # Publishers ------------------------------------------------------------------------------------------------
 
-    def process(self, patience: float = UNABLE_SECONDS, **other: str) -> subprocess.Popen[bytes]:
+    def process(
+        self, patience: float = UNABLE_SECONDS, history: int = HISTORY, **other: str
+    ) -> subprocess.Popen[bytes]:
         """A publisher that can be killed; so many seconds it waits where it can publish nothing, and before it takes
-        part again; `other` settings than everybody's are its own."""
+        part again; of a `history` that is sealed anew it sends so much at once; `other` settings than everybody's are
+        its own."""
         run = (
-            "from rujukan.infra import cli; from rujukan.consumers.publishing import publisher as p; p.UNABLE_SECONDS ="
-            f" {patience}; p.ASIDE_SECONDS = min(p.ASIDE_SECONDS, p.UNABLE_SECONDS); cli.main(['publisher'])"
+            "from rujukan.infra import cli; from rujukan.consumers.publishing import publisher as p;"
+            f" p.UNABLE_SECONDS = {patience}; p.HISTORY = {history};"
+            " p.ASIDE_SECONDS = min(p.ASIDE_SECONDS, p.UNABLE_SECONDS); cli.main(['publisher'])"
         )
         with self._log.open("ab") as out:
             started = subprocess.Popen(

@@ -188,6 +188,54 @@ def test_a_publisher_killed_in_the_middle_of_a_history_leaves_nothing_out(world:
     assert live(world.topic("psikolog")) == list(range(1, world.head("psikolog") + 1))
 
 
+@pytest.mark.thorough
+@pytest.mark.usefixtures("processes")
+def test_a_key_that_is_lost_before_a_history_was_sealed_to_it_leaves_all_of_it_to_the_next_in_order(
+    world: Publishing, tmp_path: Path
+) -> None:
+    """A publisher is killed in the middle of it; two agree anew before the next begins."""
+    agency = "lbh"
+    first, case = world.new_key(agency), world.case_with(agency)
+    for _ in range(60):
+        world.note(case)
+    process = world.process(history=2)
+    head = world.head(agency)
+    until(lambda: world.tail(agency) == head)
+    history = sorted(_sequences_of(world, agency, case))
+    second = world.new_key(agency)
+    world.reseal(agency, second, first)
+    until(lambda: _sent_anew(world, agency) > 0)
+    process.kill()
+    process.wait()
+    world.note(case)
+    third = world.new_key(agency)
+    world.reseal(agency, third, second)
+    with _register_kept(world):
+        world.head(agency)
+    world.process(history=2)
+    until(lambda: _resealed(world, agency))
+    world.note(case)
+    head = world.head(agency)
+    until(lambda: world.tail(agency) == head)
+    anew = [s.sequence for s in world.topic(agency, third) if s.resent and s.delivery is not None]
+    assert [n for n in anew if n in history] == history, "whole, in order, and once"
+    handled: list[int] = []
+    stop = Event()
+
+    def receive() -> None:
+        box = SqliteInbox(tmp_path / "inbox.db", lambda delivery, db: handled.append(delivery.sequence))
+        Subscription(KafkaSource(agency, world.broker.bootstrap), [third], world.service, box).run(stop)
+
+    receiving = Thread(target=receive, daemon=True)
+    receiving.start()
+    try:
+        until(lambda: set(handled) >= {*history, head})
+    finally:
+        stop.set()
+        receiving.join(PATIENCE_SECONDS)
+    assert [n for n in handled if n in history] == history
+
+
 # Recall --------------------------------------------------------------------------------------------------------
 
 
@@ -472,6 +520,19 @@ def _sent_anew(world: Publishing, agency: str) -> int:
 
 def _remembered(world: Publishing, agency: str) -> object:
     return _one(world, "SELECT sequence FROM delivery.topics WHERE agency = %s", agency)
+
+
+@contextmanager
+def _register_kept(world: Publishing) -> Iterator[None]:
+    """By somebody who publishes nothing."""
+    stop = Event()
+    keeper = Thread(target=composition.keep_register, args=(world.settings, stop), daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        keeper.join(PATIENCE_SECONDS)
 
 
 def _sequences_of(world: Publishing, agency: str, case: object) -> set[int]:
