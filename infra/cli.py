@@ -133,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("what", nargs="+", choices=(*MEASURES, "all"))
     bench.add_argument("--json", type=Path, metavar="FILE")
     bench.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
-    bench.add_argument("--workers", type=int, default=1, help="also rebuild in so many processes, beside one")
+    bench.add_argument("--workers", type=int, default=1, help="rebuild and follow in so many processes, beside one")
     broker = command("kafka", _kafka, "run a real Apache Kafka 4 node (needs Java 17 and Maven)")
     broker.add_argument("--port", type=int, default=9092)
     for name in ("api", "worker", "publisher", "sealer"):

@@ -66,13 +66,13 @@ class Bench:
         self._peers: list[dict] | None = None
 
     @contextmanager
-    def database(self) -> Iterator[Settings]:
-        """A fresh migrated database."""
+    def database(self, shards: int = 1) -> Iterator[Settings]:
+        """A fresh migrated database, its read models in so many parts."""
         name = f"b{uuid4().hex[:12]}"
         with psycopg.connect(self.conninfo, autocommit=True) as db:
             db.execute(f"CREATE DATABASE {name}")
         database = make_conninfo(self.conninfo, dbname=name)
-        settings = Settings(data=self.directory / name, database=database, network="bench")
+        settings = Settings(data=self.directory / name, database=database, network="bench", shards=shards)
         composition.prepare(settings)
         yield settings
         with psycopg.connect(self.conninfo, autocommit=True) as db:

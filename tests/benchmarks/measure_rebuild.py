@@ -1,5 +1,10 @@
-"""Rebuilding read models from the log: read, open, fold, write. One process, one core beside PostgreSQL's."""
+"""Rebuilding read models from the log: read, open, fold, write. One process, one core beside PostgreSQL's. With
+`--workers N`: so many processes rebuild, and follow, beside one. PostgreSQL works on the same cores, so that N are N
+times as fast only where there are more than N."""
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,8 +25,8 @@ from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.codes import AgeGroup, Channel, Reporter, Urgency
 from rujukan.domain.fact import NoteId
 from rujukan.infra import composition
-from rujukan.infra.commands.rebuild import rebuild
-from rujukan.infra.settings import Settings
+from rujukan.infra.commands.rebuild import NOT_NEEDED, rebuild
+from rujukan.infra.settings import Settings, to_environment
 from rujukan.infra.store.event_store import EventStore, Stream
 
 CASES = 600
@@ -33,9 +38,15 @@ SHARED = ("caseload", "timeline", "audit")
 LONGER = 4
 """Processes take a second to start: what several rebuild has so many times as many events."""
 LOOK_SECONDS = 0.002
+WARM = 0.1
+"""This part of the log is followed before the clock runs: processes take a second to start."""
 
 
 def run(bench: Bench) -> list[Measured]:
+    return [*_following(bench), *_shared(bench)] if bench.workers > 1 else _each(bench)
+
+
+def _each(bench: Bench) -> list[Measured]:
     found: list[Measured] = []
     with bench.database() as settings:
         with composition.writer(settings) as store:
@@ -65,7 +76,69 @@ def run(bench: Bench) -> list[Measured]:
                 folded = runner.rebuild(name)
                 rate = folded / (time.perf_counter() - started)
                 found.append(beside(f"rebuild {name}", rate, "events/s", "target", TARGET))
-    return found + (_shared(bench) if bench.workers > 1 else [])
+    return found
+
+
+def _following(bench: Bench) -> list[Measured]:
+    """All read models, by worker processes that share them, behind a register that is there."""
+    took = {}
+    for workers in (1, bench.workers):
+        with bench.database(shards=bench.workers) as settings:
+            with composition.writer(settings) as store:
+                written_cases(store)
+            events = _registered(settings)
+            with _at_work(settings, workers):
+                took[workers] = _followed(settings, events)
+    one, several = ((1 - WARM) * events / took[workers] for workers in (1, bench.workers))
+    name = f"{len(composition.NAMES)} read models followed by {bench.workers} workers"
+    return [beside(name, several, "events/s", "by one", one)]
+
+
+def _registered(settings: Settings) -> int:
+    """Have the register kept until it is where the log is; where that is."""
+    stop = Event()
+    with ThreadPoolExecutor(1) as thread, psycopg.connect(settings.database, autocommit=True) as db:
+        keeping = thread.submit(composition.keep_register, settings, stop)
+        try:
+            while not (at := db.execute(_REGISTERED).fetchone()) or not at[0]:
+                time.sleep(LOOK_SECONDS)
+        finally:
+            stop.set()
+        keeping.result()
+    return int(at[1])
+
+
+@contextmanager
+def _at_work(settings: Settings, workers: int) -> Iterator[None]:
+    environment = {**os.environ, **to_environment(replace(settings, kafka=NOT_NEEDED))}
+    command = [sys.executable, "-m", "rujukan.infra.cli", "worker"]
+    started = [subprocess.Popen(command, env=environment) for _ in range(workers)]
+    try:
+        yield
+    finally:
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.wait()
+
+
+def _followed(settings: Settings, upto: int) -> float:
+    """Seconds from when the first part is followed until all is."""
+    began = 0.0
+    with psycopg.connect(settings.database, autocommit=True) as db:
+        while True:
+            least, mean = db.execute("SELECT min(position), avg(position) FROM follow.processors WHERE live").fetchone()
+            now = time.perf_counter()
+            began = began or (now if mean >= WARM * upto else 0.0)
+            if least >= upto:
+                return now - began
+            time.sleep(5 * LOOK_SECONDS)
+
+
+_REGISTERED = (
+    "SELECT r.position >= l.head, l.head FROM delivery.reached r,"
+    " (SELECT max(notification_id) AS head FROM log.stored_events) l"
+)
 
 
 def _shared(bench: Bench) -> list[Measured]:
