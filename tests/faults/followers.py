@@ -29,7 +29,7 @@ from rujukan.infra.delivery import damaged
 from rujukan.infra.keys import names
 from rujukan.projections import stopped, wait_for
 
-from .catalogue import Fault, Kill, Wire, hit_with
+from .catalogue import Fault, Halt, Kill, Wire, hit_with
 from .going_on import MODEL, agencies
 from .load import PARTNERS, Person, Unanswered, share
 from .otherwise import OTHER_RULE
@@ -382,13 +382,15 @@ class Replaced(Fault):
 
     endured = True
 
-    def __init__(self, name: str) -> None:
-        self.kind = f"halt {name}, which is replaced"
+    def __init__(self, name: str, work: str = "") -> None:
+        """`work`: of two publishers, the one that does this."""
+        self.kind = f"halt {f'the keeper of {work}' if work else name}, which is replaced"
         self._name = self._halted = name
+        self._work = work
 
     def inject(self, world: World) -> None:
-        if self._name == "publisher":
-            self._halted = keeper_of_register(world)
+        if self._work:
+            self._halted = keeper_of(world, self._work)
             return
         world.second(self._name)
         world.parts[self._name].halt()
@@ -399,10 +401,13 @@ class Replaced(Fault):
         elif self._name == "sealer":
             sealed = "SELECT 1 FROM ledger.batches WHERE last_position >= %s"
             eventually(world, lambda db: db.execute(sealed, (position,)).fetchone(), "another seals")
+        elif self._work == ACKNOWLEDGEMENTS:
+            about = BY_TOPIC, position
+            eventually(world, lambda db: db.execute(_ACKNOWLEDGED, about).fetchone(), "another takes in what is said")
 
     def heal(self, world: World) -> None:
         world.parts[self._halted].wake()
-        if self._name != "publisher":
+        if not self._work:
             world.without_second(self._name)
 
     @property
@@ -410,23 +415,32 @@ class Replaced(Fault):
         return f"halt {self._halted} past its leases, which another takes"
 
 
-def keeper_of_register(world: World) -> str:
-    """Halt the publisher that keeps the register: the process that is named on the lease, and still is once it is
+REGISTER, ACKNOWLEDGEMENTS = "register", "acknowledgements"
+BY_TOPIC = "polres"
+"""Says what it handled on its topic, and nowhere else."""
+_ACKNOWLEDGED = """
+    SELECT 1 FROM views.delivery_mark m JOIN delivery.told t USING (agency)
+     WHERE m.agency = %s AND t.position = %s AND m.handled >= t.sequence
+"""
+
+
+def keeper_of(world: World, work: str) -> str:
+    """Halt the publisher that does this work: the process that is named on the lease, and still is once it is
     halted."""
-    named = "SELECT keeper, held_by FROM follow.leases WHERE work = 'register' AND keeper IS NOT NULL"
+    named = "SELECT keeper, held_by FROM follow.leases WHERE work = %s AND keeper IS NOT NULL"
 
     def halted(db: psycopg.Connection[Any]) -> str | None:
-        keeper = db.execute(named).fetchone()
+        keeper = db.execute(named, (work,)).fetchone()
         for name in PUBLISHERS:
             if keeper and keeper.held_by.endswith(f" {world.parts[name].pid}"):
                 world.parts[name].halt()
                 with suppress(psycopg.OperationalError):
-                    if db.execute(named).fetchone() == keeper:
+                    if db.execute(named, (work,)).fetchone() == keeper:
                         return name
                 world.parts[name].wake()
         return None
 
-    return str(eventually(world, halted, "a publisher keeps the register"))
+    return str(eventually(world, halted, f"a publisher keeps {work}"))
 
 
 class Hung(Fault):
@@ -638,8 +652,10 @@ def followers(random: Random) -> list[Callable[[], Fault]]:
         lambda: FlippedTold(any_of(partners), random),
         lambda: Raises(any_of(MODELS), any_of(partners)),
         lambda: Replaced("worker"),
-        lambda: Replaced("publisher"),
+        lambda: Replaced("publisher", REGISTER),
+        lambda: Replaced("publisher", ACKNOWLEDGEMENTS),
         lambda: Replaced("sealer"),
+        lambda: Halt("api"),
         lambda: Hung(random.uniform(4, 25)),
         lambda: OtherRule(any_of(healthy)),
         lambda: Expires(any_of(partners)),

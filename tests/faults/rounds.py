@@ -13,6 +13,7 @@ from msgspec import json as structured
 
 from . import check
 from .catalogue import Fault, catalogue
+from .earlier import Upgrade
 from .followers import Hung, few, followers, settled
 from .going_on import GROUPS, GoingOn, Waited
 from .load import Load
@@ -158,6 +159,31 @@ def run(world: World, seed: int, rounds: int, disk: Path | None, short: bool, wi
     if within is not None:
         still = report.stood_still(within)
         assert not still, "\n".join([*report.lines(), "what was not hit stood still:", *still])
+    return report
+
+
+def run_and_upgraded(world: World, seed: int) -> Report:
+    """Let an earlier release run under load, and then this one, and check at the end. Raises as `run`."""
+    report, random = Report(world.kind, seed), Random(seed)
+    began = time.monotonic()
+    load = Load(world, SHORT_PAUSE)
+    load.start()
+    try:
+        recovery(world, load)
+        upgraded = Upgrade(world)
+        recovery(world, load)
+        say("this release takes over")
+        upgraded.run()
+        report.recovery["upgrade of the service"] = [recovery(world, load)]
+        upgraded.agencies()
+        report.recovery["upgrade of agencies"] = [recovery(world, load)]
+        upgraded.goes_on()
+        recovery(world, load)
+    finally:
+        load.stop()
+    finish(world, load, report, random, SAMPLE)
+    upgraded.check()
+    report.seconds = time.monotonic() - began
     return report
 
 

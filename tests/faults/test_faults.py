@@ -12,7 +12,9 @@ import pytest
 from rujukan.infra.services.kafka_cluster import KafkaCluster
 
 from .catalogue import can_mount
-from .rounds import keep, run, say
+from .earlier import RELEASES
+from .release import NotHere, Release, unpacked
+from .rounds import keep, run, run_and_upgraded, say
 from .world import World
 
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "0"))
@@ -45,8 +47,26 @@ def test_whatever_goes_wrong_every_agency_handles_exactly_what_it_may_know_once_
     assert report.refused_opening
 
 
+EARLIER = RELEASES if ASKED_FOR else list(RELEASES)[:2]
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("release", EARLIER)
+def test_what_an_earlier_release_told_is_a_fact_for_this_one_and_asked_back(release, places):
+    """Its own processes, from the history, run the system under load; then this release runs it."""
+    directory = places()
+    (directory / "release").mkdir()
+    try:
+        earlier = unpacked(RELEASES[release], directory / "release")
+    except NotHere as why:
+        pytest.skip(f"the release cannot be had: {why}")
+    with world_of("embedded", directory, earlier) as (world, _):
+        say(f"files: {world.directory}")
+        print("\n".join(run_and_upgraded(world, SEED).lines()))
+
+
 @contextmanager
-def world_of(kind: str, directory: Path) -> Iterator[tuple[World, Path | None]]:
+def world_of(kind: str, directory: Path, release: Release | None = None) -> Iterator[tuple[World, Path | None]]:
     """A world that runs; and where it has a small disk, where that is."""
     mounted: list[Path] = []
 
@@ -58,7 +78,7 @@ def world_of(kind: str, directory: Path) -> Iterator[tuple[World, Path | None]]:
 
     why = can_mount(directory) if kind == "cluster" else "it has one broker"
     disk: Callable[[Path], None] | None = None if why else mount
-    world = World(directory, kind, disk)
+    world = World(directory, kind, disk, release)
     try:
         world.start()
         if not mounted:

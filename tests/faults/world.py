@@ -37,6 +37,7 @@ from rujukan.infra.settings import LIMIT, Settings, to_environment
 
 from .parts import Broker, Database, Part, Program
 from .quiet import Quiet
+from .release import Release
 from .wires import Wires
 
 SERVICE = ("worker", "publisher", "publisher-2", "sealer", "api")
@@ -74,8 +75,15 @@ class World:
     """Everything. `kind`: `embedded`, a broker that keeps nothing; `secured`, one Kafka node; `cluster`, three;
     `standby`, the first of these, and a database whose commits wait for a synchronous standby."""
 
-    def __init__(self, directory: Path, kind: str = "embedded", disk: Callable[[Path], None] | None = None) -> None:
-        """`disk` prepares the directory in which the first node of a cluster keeps its messages, before it starts."""
+    def __init__(
+        self,
+        directory: Path,
+        kind: str = "embedded",
+        disk: Callable[[Path], None] | None = None,
+        release: Release | None = None,
+    ) -> None:
+        """`disk` prepares the directory in which the first node of a cluster keeps its messages, before it starts. An
+        earlier `release` prepares the database, and all processes are of it."""
         self.directory = directory
         self.kind = kind
         self.parts: dict[str, Part] = {}
@@ -85,6 +93,7 @@ class World:
         self.told_otherwise: set[UUID] = set()
         """Cases of which another rule said for a while what is told."""
         self.quiet = Quiet()
+        self.release = release
         self.lost: list[range] = []
         """Positions of the log that were lost for good, by a restore."""
         self._disk = disk
@@ -104,9 +113,12 @@ class World:
         self.settings = replace(self.settings, database=conninfo, port=port, network="faults", kafka=self.bootstrap)
         self.api = f"http://{HOST}:{port}"
         feed = f"http://{HOST}:{self.wires.before('api', port)}"
-        composition.prepare(self.settings)
-        with composition.service(self.settings, connections=2) as ports:
-            self.keys = network.set_up(Casework(ports.log, ports.macs), self.directory / "agencies")
+        if self.release is None:
+            composition.prepare(self.settings)
+            with composition.service(self.settings, connections=2) as ports:
+                self.keys = network.set_up(Casework(ports.log, ports.macs), self.directory / "agencies")
+        else:
+            self.keys = self.release.prepare(self.settings, self.directory / "agencies")
         self._let_in()
         self.issuer = composition.issuer(self.settings)
         self.service_key = composition.service_key(self.settings)
@@ -180,6 +192,10 @@ class World:
         """What runs a part of the service."""
         return [sys.executable, "-m", "rujukan.infra.cli", name.removesuffix("-2")]
 
+    def environment(self) -> dict[str, str]:
+        """What a part of the service is told."""
+        return to_environment(self.settings) if self.release is None else self.release.environment(self.settings)
+
     def second(self, name: str) -> None:
         """Run a second process of this kind."""
         self._run(self._program(f"{name}-2"))
@@ -189,7 +205,7 @@ class World:
         self.parts.pop(f"{name}-2").close()
 
     def _program(self, name: str) -> Program:
-        return Program(name, self.command(name), to_environment(self.settings), self.directory / f"{name}.log")
+        return Program(name, self.command(name), self.environment(), self.directory / f"{name}.log")
 
     def _subscriber(self, agency: str, feed: str) -> Program:
         transport = TRANSPORTS[agency]
@@ -212,7 +228,8 @@ class World:
         file.write_text(json.dumps(about))
         program = Path(__file__).with_name("subscriber.py")
         name = subscriber(agency)
-        return Program(name, [sys.executable, str(program), str(file)], {}, self.directory / f"{name}.log")
+        library = self.release.library if self.release else {}
+        return Program(name, [sys.executable, str(program), str(file)], library, self.directory / f"{name}.log")
 
     def _run(self, part: Part) -> None:
         self.parts[part.name] = part
