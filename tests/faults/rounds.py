@@ -32,7 +32,7 @@ PAUSE, SHORT_PAUSE = 0.05, 0.15
 GOES_ON_SECONDS = 60.0
 """So long all that follows the log is looked at after a fault; what is not there by then counts as waiting still."""
 BASELINE_SECONDS = 5.0
-TIMES_BASELINE = 10.0
+TIMES_BASELINE = 3.0
 OTHERS, HIT = "not hit", "hit"
 OVERLAID = "more than one at once"
 KEEPING = ("off longer than retention", "clock of publisher", "wiped broker", "full disk")
@@ -74,7 +74,7 @@ class Report(Struct):
                 of_kind[name].setdefault(work, []).append(round(seconds, 2))
 
     def stood_still(self, within: float) -> list[str]:
-        """What no fault hit, and waited longer than this, and than ten times as long as before anything went wrong."""
+        """What no fault hit, and waited longer than this, and than three times as long as before anything was wrong."""
         return [
             f"{kind}: {work} waited {max(seconds):.1f} s"
             for kind, by in sorted(self.waited.items())
