@@ -35,7 +35,7 @@ TARGET = 25_000.0
 
 
 SHARED = ("caseload", "timeline", "audit")
-LONGER = 4
+LONGER = 3
 """Processes take a second to start: what several rebuild has so many times as many events."""
 LOOK_SECONDS = 0.002
 WARM = 0.1
