@@ -272,10 +272,14 @@ CLOCK_STEPS = ClockSteps(
 V2026_5 = replace(V2026_4, version="2026-5", clock_steps=CLOCK_STEPS)
 """Warns before a clock runs out, and says that it ran out until somebody acts."""
 
-PATHWAYS = {pathway.version: pathway for pathway in (V2026_1, V2026_2, V2026_3, V2026_4, V2026_5)}
+V2026_6 = replace(V2026_5, version="2026-6", stages={**V2026_5.stages, S.FAILED: V2026_5.stages[S.REJECTED]})
+"""What ended without what it was for, failed, or completed as she did not attend or declined, waits for its sender as
+what was rejected does: its recipient alone says so, and a machine may."""
+
+PATHWAYS = {pathway.version: pathway for pathway in (V2026_1, V2026_2, V2026_3, V2026_4, V2026_5, V2026_6)}
 """Every version ever in use; none is ever taken out, none is ever edited."""
 
-CURRENT = V2026_5
+CURRENT = V2026_6
 
 
 class ConsentTimes(Struct, frozen=True):

@@ -294,9 +294,8 @@ leads_to(ReferralRejected, S.REJECTED, ends=True)
 leads_to(ReferralStarted, S.IN_PROGRESS)
 leads_to(ReferralHeld, S.ON_HOLD)
 leads_to(ReferralResumed, S.IN_PROGRESS)
-leads_to(ReferralCompleted, S.COMPLETED, ends=True)
 leads_to(ReferralFailed, S.FAILED, ends=True)
-LEADS_TO[ReferralReceived] = S.RECEIVED
+LEADS_TO |= {ReferralReceived: S.RECEIVED, ReferralCompleted: S.COMPLETED}
 
 
 @applies(ReferralReceived)
@@ -306,6 +305,13 @@ def referral_received(case: Case, event: ReferralReceived, recorded_at: datetime
         return after
     staff = after.of(Staff)
     return after.with_part(replace(staff, unheard=staff.unheard | {event.referral}))
+
+
+@applies(ReferralCompleted)
+def referral_completed(case: Case, event: ReferralCompleted, recorded_at: datetime) -> Case:
+    """Where she did not attend, or declined, that is its recipient's word alone: its sender sees to her."""
+    waits_as = S.FAILED if event.outcome in NOTHING_DONE else S.COMPLETED
+    return moved(case, event, recorded_at, S.COMPLETED, waits_as=waits_as, ended_at=event.occurred_at)
 
 
 @decides.register

@@ -9,7 +9,7 @@ covers any more stops, or is held where work began, whatever ended the consent.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -43,7 +43,7 @@ from ..declaring import Step, asked, field, happened, name_fields
 from ..fact import Act, AgencyCode, ClockId, Details, Fact, ReferralId, Short, recorded
 from ..pathways import PATHWAYS
 from ..persistent import put
-from ..refusal import AlreadyReferred, Invalid, OpenReferrals, RecipientUnavailable
+from ..refusal import AlreadyReferred, Invalid, OpenReferrals, RecipientUnavailable, WrongMove
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK
 from ..standing.rows import KNOWS, TAKES_PART, Since
@@ -55,7 +55,9 @@ S = ReferralStatus
 
 BEFORE_WORK = frozenset({S.REQUESTED, S.RECEIVED, S.ACCEPTED})
 MAY_CANCEL = BEFORE_WORK | {S.DRAFT, S.IN_PROGRESS, S.ON_HOLD}
-MAY_BE_REDIRECTED = frozenset({S.REJECTED, S.CANCELLED, S.FAILED})
+MAY_BE_REDIRECTED = frozenset({S.REJECTED, S.CANCELLED, S.FAILED, S.COMPLETED})
+LONGEST_AWAY = timedelta(days=14)
+"""How long everybody may be away at once: Idul Fitri with the joint leave around it is some eleven days."""
 
 said = partial(happened, step=Step.REFERRAL, to=PARTIES)
 
@@ -243,6 +245,9 @@ def draft(command: DraftReferral, case: Case, act: Act, network: Network) -> Seq
     fresh(case.referrals, command.referral)
     recipient = active(network, command.recipient)
     another(command.recipient, act, "recipient")
+    of = case.referrals[command.redirects] if command.redirects is not None else None
+    if of is not None and of.status is S.COMPLETED and of.stage is None:
+        raise WrongMove(referral=of.id, status=of.status, move="redirect")
     if command.parent is not None and not case.referrals[command.parent].status.is_open:
         raise Invalid(field="parent", must=Words("harus rujukan yang masih terbuka", "be an open referral"))
     return [
@@ -264,8 +269,9 @@ def send(command: SendReferral, case: Case, act: Act, network: Network) -> Seque
 
 
 def _answer_due_at(command: SendReferral, case: Case, referral: Referral, recipient: Agency, act: Act) -> datetime:
-    """By when it is answered, counted from its recording: nobody answers what was not told yet. Raises Invalid where
-    working days do not fit."""
+    """By when it is answered, counted from its recording: nobody answers what was not told yet. Working days are what
+    the recipient itself says of its calendar: they never put it off by more than twice as many days, and the longest
+    leave. Raises Invalid where working days do not fit."""
     days = command.working_days
     if days is None:
         return act.at + PATHWAYS[case.pathway].answers[referral.urgency]
@@ -280,7 +286,7 @@ def _answer_due_at(command: SendReferral, case: Case, referral: Referral, recipi
             "only for a recipient that said its hours: send it without this",
         )
         raise Invalid(field="working_days", must=must)
-    return recipient.hours.end_of(act.at, days)
+    return min(recipient.hours.end_of(act.at, days), act.at + LONGEST_AWAY + 2 * timedelta(days=days))
 
 
 def _open_beside(case: Case, referral: Referral) -> list[ReferralId]:

@@ -1,7 +1,8 @@
 """Silence at every stage: that nobody acted on a referral in the state that it is in.
 
 Each state has its window, by urgency and service (pathways.py): a draft that was not sent, a referral that was
-received, accepted, begun, held, or rejected and not redirected. Each time the window passes again that is raised once
+received, accepted, begun, held, or rejected and not redirected; so does what failed, or was completed as she did not
+attend or declined: that is its recipient's word alone. Each time the window passes again that is raised once
 more, first to who has to act, then to the lead as well, until somebody does: no level is the last. To hold work and to
 resume it is no such act.
 """
@@ -28,8 +29,10 @@ from ..words import Words
 R = Relation
 S = ReferralStatus
 
-OF_SENDER = frozenset({S.DRAFT, S.REJECTED})
-"""States in which it is the sender who has to act."""
+WITHOUT = frozenset({S.REJECTED, S.FAILED, S.COMPLETED})
+"""States in which a referral can have ended without what it was for."""
+OF_SENDER = WITHOUT | {S.DRAFT}
+"""States in which it is the sender who has to act, where anybody has."""
 
 said = partial(happened, step=Step.REFERRAL, to=PARTIES)
 
@@ -82,14 +85,15 @@ class RaiseStalled(ReferralMove, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/referrals/{referral}/no-redirect",
     by=CASE_WORK,
-    where=KNOWS.to(REFERRAL, R.SENDER, by="referral", states={S.REJECTED}, move="redirect"),
+    where=KNOWS.to(REFERRAL, R.SENDER, by="referral", states=WITHOUT, move="redirect"),
     extent=Extent.MOVE,
-    means="Memutuskan bahwa rujukan yang ditolak tidak dialihkan.",
+    means="Memutuskan bahwa rujukan yang ditolak, gagal, atau selesai tanpa layanan tidak dialihkan.",
     tag="referral",
     example={"note": "Korban tidak menginginkannya lagi."},
 )
 class LeaveRejected(ReferralMove, frozen=True, kw_only=True):
-    """Decide that nobody else is asked in the place of a rejected referral."""
+    """Decide that nobody else is asked in the place of a referral that was rejected, failed, or was completed without
+    the service."""
 
     note: Coordination[Text | None] = None
 
@@ -125,6 +129,8 @@ def raise_stalled(command: RaiseStalled, case: Case | None, act: Act, network: N
 @decides.register
 def leave_rejected(command: LeaveRejected, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     referral = case.referrals[command.referral]
+    if referral.stage is None and referral.status is S.COMPLETED:
+        raise WrongMove(referral=referral.id, status=referral.status, move="redirect")
     if referral.replaced or referral.left:
         raise AlreadyDone(what="the rejected referral")
     return [recorded(ReferralNotRedirected, command, act)]

@@ -70,14 +70,15 @@ def is_machine_s(act: Act) -> bool | None:
 
 
 def moved(case: Case, event: ReferralMove, recorded_at: datetime, status: ReferralStatus, **more: Any) -> Case:
-    """The case with the event's referral in another state, and with more known of it."""
-    before = case.referrals[event.referral]
+    """The case with the event's referral in another state, and with more known of it. `waits_as`: somebody has to
+    act on it as in that state."""
+    before, waits_as = case.referrals[event.referral], more.pop("waits_as", status)
     at = event.occurred_at
     if before.status is ReferralStatus.REQUESTED and before.due_at is not None:
         late = overran(before.due_at, at, recorded_at, before.told_at or recorded_at)
         more |= {"answer_recorded_at": recorded_at, "late": late}
     by_machine = getattr(event, "by_machine", before.by_machine) is True
-    more |= _silence(before, recorded_at, status, stage(case, before, status), by_machine)
+    more |= _silence(before, recorded_at, status, stage(case, before, waits_as), by_machine)
     more |= {"by_machine": by_machine and status.is_open}
     after = replace(before, status=status, moved_at=latest((before.moved_at, at)), **more)
     return in_its_place(replace(case, referrals=put(case.referrals, event.referral, after)), after.redirects)

@@ -151,7 +151,7 @@ def _last(at: timedelta, window: timedelta) -> ClockWarned | ClockStillOverdue:
 
 
 def test_a_case_keeps_the_rules_that_it_was_opened_under_and_one_that_ended_is_left_alone() -> None:
-    for version in sorted(PATHWAYS.keys() - {"2026-5"}):
+    for version in sorted(v for v, pathway in PATHWAYS.items() if pathway.clock_steps is None):
         given(*running(DAY, version)).when_raised(REMIND, DAY - MINUTE).refused(WrongMove, move="remind")
     given(*running(DAY), closed()).when_raised(REMIND, DAY - MINUTE).refused(WrongMove, move="remind")
     given(*running(DAY), MET).when_raised(REMIND, DAY - MINUTE).refused(WrongMove, move="remind")

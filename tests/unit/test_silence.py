@@ -41,6 +41,7 @@ from rujukan.domain.case import decide
 from rujukan.domain.case.fulfilment import (
     AcceptReferral,
     HoldReferral,
+    ReferralCompleted,
     ReferralResumed,
     ResumeReferral,
     StartReferral,
@@ -51,9 +52,9 @@ from rujukan.domain.case.services import DeliverService, ServiceDelivered
 from rujukan.domain.case.silence import LeaveRejected, RaiseStalled, ReferralNotRedirected, ReferralStalled
 from rujukan.domain.casefile.evolving import fold_log
 from rujukan.domain.casefile.evolving import said as _said
-from rujukan.domain.codes import EndReason, ReferralStatus, Role, Service, Urgency
+from rujukan.domain.codes import EndReason, Outcome, ReferralStatus, Role, Service, Urgency
 from rujukan.domain.fact import Act, Fact
-from rujukan.domain.pathways import V2026_3
+from rujukan.domain.pathways import CURRENT, V2026_3
 from rujukan.domain.refusal import AlreadyDone, NotForThisAgency, StillRunning, WrongMove
 
 S, U = ReferralStatus, Urgency
@@ -88,6 +89,43 @@ def test_each_state_has_its_window_and_is_raised_until_somebody_acts(status: S, 
 @pytest.mark.parametrize("status", ENDED)
 def test_what_is_over_waits_for_nobody(status: ReferralStatus) -> None:
     given(*in_state(status)).when_raised(RAISE, 400 * DAY).refused(WrongMove)
+
+
+WITHOUT: dict[str, Fact] = {
+    "rejected": moved(S.REJECTED),
+    "failed": moved(S.FAILED),
+    **{
+        f"completed, {outcome}": say(ReferralCompleted, referral=R1, outcome=outcome)
+        for outcome in (Outcome.DID_NOT_ATTEND, Outcome.DECLINED)
+    },
+}
+"""How a referral ends without what it was for, by the word of its recipient alone."""
+
+
+@pytest.mark.parametrize("urgency", list(U))
+@pytest.mark.parametrize("from_", [S.ACCEPTED, S.IN_PROGRESS, S.ON_HOLD])
+@pytest.mark.parametrize("end", WITHOUT)
+def test_whatever_a_recipient_says_without_the_service_waits_for_the_sender(end: str, from_: S, urgency: U) -> None:
+    """An accepted emergency is not lost by a machine that says that nobody could be reached."""
+    began = replace(opened(), pathway=CURRENT.version)
+    events = [began, consent(), *brought_to(from_, urgency=urgency), WITHOUT[end]]
+    window = CURRENT.stages[S.REJECTED][urgency]
+    status = the_case(*events).referrals[R1].status
+    given(*events).when_raised(RAISE, window).then(stalled(status, 1, "uptd-ppa", window))
+    leave = say(LeaveRejected, referral=R1, note="she does not want it now")
+    left = given(*events).when(leave).events
+    given(*events, *left).when_raised(RAISE, 400 * DAY).refused(WrongMove)
+    again = [draft(R2, redirects=R1), sent(R2)]
+    given(*events, *again).when_raised(RAISE, 400 * DAY).refused(WrongMove)
+
+
+@pytest.mark.parametrize("outcome", sorted(set(Outcome) - {Outcome.DID_NOT_ATTEND, Outcome.DECLINED}))
+def test_what_was_done_waits_for_nobody_and_is_neither_left_nor_redirected(outcome: Outcome) -> None:
+    began = replace(opened(), pathway=CURRENT.version)
+    done = say(ReferralCompleted, referral=R1, outcome=outcome)
+    events = [began, consent(), *brought_to(S.IN_PROGRESS), done]
+    given(*events).when_raised(RAISE, 400 * DAY).refused(WrongMove)
+    given(*events).when(say(LeaveRejected, referral=R1)).refused(WrongMove)
 
 
 def test_what_was_sent_waits_for_an_answer_and_that_is_raised_without_end() -> None:

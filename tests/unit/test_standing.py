@@ -202,7 +202,7 @@ MOVES: Mapping[type[Fact], tuple[str, str]] = {
     f.ResumeReferral: ("recipient", "on-hold"),
     f.CompleteReferral: ("recipient", "accepted in-progress on-hold"),
     f.FailReferral: ("recipient", "accepted in-progress on-hold"),
-    LeaveRejected: ("sender", "rejected"),
+    LeaveRejected: ("sender", "rejected failed"),
 }
 """Who makes a move, in which states: DOMAIN's picture of the state machine, told again."""
 

@@ -3,13 +3,14 @@
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
+from hypothesis import example
 from hypothesis import given as for_any
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from story import NETWORK, NOON, R1, act, consent, draft, given, opened, say
 
 from rujukan.domain.agency import evolve
-from rujukan.domain.agency_hours import MOST_WORKING_DAYS, HoursSet, SetHours, hours_of
+from rujukan.domain.agency_hours import MOST_CLOSED, MOST_WORKING_DAYS, HoursSet, SetHours, hours_of
 from rujukan.domain.agency_state import decide as decide_of_agency
 from rujukan.domain.calendar import WEEK, Hours, Weekday, Zone
 from rujukan.domain.case.referrals import ReferralSent, SendReferral
@@ -123,3 +124,21 @@ def test_what_is_urgent_never_waits_for_a_working_day(urgency: Urgency) -> None:
 
 def test_nobody_guesses_when_people_are_there() -> None:
     told(Urgency.ROUTINE, hours=None)(SEND).refused(Invalid, field="working_days")
+
+
+@for_any(
+    st.frozensets(st.sampled_from(Weekday), min_size=1),
+    st.frozensets(st.dates(date(2026, 3, 1), date(2031, 1, 1)), max_size=MOST_CLOSED),
+    st.sampled_from(Zone),
+    st.integers(1, MOST_WORKING_DAYS),
+)
+@example(frozenset({Weekday.MONDAY}), frozenset(date(2026, 3, 2) + timedelta(weeks=n) for n in range(200)), Zone.WIT, 1)
+def test_whatever_a_recipient_says_of_its_calendar_the_answer_is_due_soon(
+    workdays: frozenset[Weekday], closed_on: frozenset[date], zone: Zone, days: int
+) -> None:
+    """Else who is to answer says itself that it never has to."""
+    hours = Hours(zone, workdays, time(8), time(16), closed_on)
+    after = told(Urgency.ROUTINE, hours)(replace(SEND, working_days=days)).then_only(ReferralSent)
+    due_at = after.referrals[R1].due_at
+    assert due_at is not None
+    assert NOON < due_at <= NOON + timedelta(days=2 * days + 14)
