@@ -83,6 +83,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=bool(os.environ.get(THOROUGH)),
         help=f"also run what is slow and rare, and more examples: {RARE} (or set {THOROUGH}=1, as CI does)",
     )
+    parser.addoption("--backwards", action="store_true", help="the last test of the usual order first")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -121,6 +122,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not is_random(config):
         folders = (*FIRST, "stories", "unit")
         items.sort(key=lambda item: -1 if item.path in SHARED else folders.index(item.path.parent.name))
+    if config.getoption("backwards"):
+        items.reverse()
 
 
 def pytest_collection_finish() -> None:

@@ -1,7 +1,10 @@
 """Whether the suite is green every time: whole runs in a row, each in another order of files and of tests, beside loops
 that keep processors busy. Stops at the first red one, and says with which seed it comes in that order again.
 
+`--backwards` is one run in the reverse of the usual order: together they are both orders of any two tests of a file.
+
     python -m tests.steady --runs 10 --busy 4
+    python -m tests.steady --backwards
     python -m tests.steady --runs 1 --busy 4 --seed 12345 -- tests/integration
 """
 
@@ -21,10 +24,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=10, help="so many whole runs, 10 if not said")
     parser.add_argument("--busy", type=int, default=4, help="beside so many busy loops, 4 if not said")
     parser.add_argument("--seed", type=int, help="of the first run's order; each further one's is the next")
+    parser.add_argument("--backwards", action="store_true", help="one run, the last test of the usual order first")
     parser.add_argument("pytest", nargs="*", help="what else pytest is told, after --")
     asked = parser.parse_args(arguments)
     first = random.randrange(10**6) if asked.seed is None else asked.seed
     with busy(asked.busy):
+        if asked.backwards:
+            return subprocess.run(
+                [sys.executable, "-m", "pytest", "--backwards", *asked.pytest], check=False
+            ).returncode
         for n, seed in enumerate(range(first, first + asked.runs), 1):
             began = time.monotonic()
             if code := subprocess.run(in_order(seed, asked.pytest), check=False).returncode:

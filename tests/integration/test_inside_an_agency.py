@@ -5,6 +5,7 @@ Doors are taken from the declarations, so a read that is added is tried here wit
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -209,6 +210,13 @@ def same(one: httpx.Response, other: httpx.Response) -> bool:
 
 @pytest.fixture(scope="module")
 def kept(running: Running) -> Iterator[tuple[Station, Told, dict[str, str]]]:
+    """The same for all who change nothing of it."""
+    with excluding(running) as made:
+        yield made
+
+
+@contextmanager
+def excluding(running: Running) -> Iterator[tuple[Station, Told, dict[str, str]]]:
     """A station whose `kin` worked on a case, broke its glass, and is excluded from it now."""
     station = Station(running, f"polsek-{uuid4().hex[:8]}")
     told = refers(running, station.code, NIK)
@@ -335,8 +343,12 @@ def test_a_token_of_a_machine_opens_to_who_is_excluded_no_feed_of_the_case(
     assert [fetched(case).content for case in (told.case, str(uuid4()))] == [b"[]", b"[]"]
 
 
-def test_it_ends_by_who_placed_it_and_a_second_person(kept: tuple[Station, Told, dict[str, str]]) -> None:
-    station, told, made = kept
+def test_it_ends_by_who_placed_it_and_a_second_person(running: Running) -> None:
+    with excluding(running) as (station, told, made):
+        ends(station, told, made)
+
+
+def ends(station: Station, told: Told, made: dict[str, str]) -> None:
     here = f"/cases/{told.case}/exclusions/{made['exclusion']}/end"
     reason = {"reason": "Ternyata bukan saudaranya."}
     assert station.client("chief", Role.SUPERVISOR).post(here, json=reason).status_code == 404
