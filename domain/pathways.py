@@ -340,6 +340,29 @@ END_TIMES = EndTimes(
     " weeks have room for asking her twice of what others say that she said. A network sets its own",
 )
 
+
+class RightTimes(Struct, frozen=True):
+    """How long what she asks about her data may wait for an answer. What was recorded says by which version."""
+
+    version: str
+    answer: timedelta
+    """How soon the lead answers."""
+    warning: timedelta
+    """How long before that is over the lead is reminded."""
+    again: timedelta
+    """How often once it is over, until it is answered."""
+    source: str
+
+
+RIGHT_TIMES = RightTimes(
+    version="2026-1",
+    answer=3 * DAY,
+    warning=DAY,
+    again=DAY,
+    source="UU 27/2022: access, correction, restriction, and what follows on a withdrawal, within 3 x 24 hours of the"
+    " request (to be confirmed by a lawyer, article by article); the reminders are a default. A network sets its own",
+)
+
 CONSENT_TIMES = ConsentTimes(
     version="2026-1",
     answer=3 * DAY,

@@ -59,3 +59,22 @@ class NikWarning(Code):
     NO_SUCH_NUMBER = "no-such-number", "Tanpa wilayah, tanggal lahir, atau nomor urut", "Lacks an area, date or serial"
     OTHER_SEX = "other-sex", "Tidak cocok dengan jenis kelamin", "Does not fit the sex"
     OTHER_BIRTH = "other-birth", "Tidak cocok dengan tanggal lahir", "Does not fit the date of birth"
+
+
+class Right(Code):
+    """What she asks of who holds her data (UU 27/2022, art. 5-13)."""
+
+    ACCESS = "access", "Melihat data", "To see what is recorded"
+    CORRECTION = "correction", "Memperbaiki data", "To correct it"
+    RESTRICTION = "restriction", "Membatasi pemakaian data", "To restrict its use"
+    ERASURE = "erasure", "Menghapus data", "To erase it"
+    WITHDRAWAL = "withdrawal", "Menarik persetujuan", "To take back what was agreed to"
+
+
+class RightAnswer(Code):
+    """What was answered to that."""
+
+    GRANTED = "granted", "Dikabulkan", "Granted"
+    PARTLY = "partly", "Dikabulkan sebagian", "Granted in part"
+    REFUSED = "refused", "Tidak dikabulkan", "Refused"
+    TAKEN_BACK = "taken-back", "Ditarik kembali oleh yang meminta", "Taken back by who asked"

@@ -7,7 +7,7 @@
 `processors`  where each is, what stopped it, and waiting for it; `shards`: the parts that it is folded in; `log`
 `directory`, `referral_box`, `caseload`, `timeline`, `deadlines`, `people`, `audit`, `emergencies`, `holdings`,
 `erasures`, `retention`, `deliveries`, `marks`, `escalations`, `notices`, `proposals`,
-`flags`, `staff`, `stops`, `expiring`, `legal_holds`, `coming_of_age`
+`flags`, `staff`, `stops`, `rights`, `expiring`, `legal_holds`, `coming_of_age`
               one file a read model: its tables, its fold, its queries
 
 Columns in clear are what lists, clocks and counts need: ids, codes, times. Protected fields are not here:
@@ -36,6 +36,7 @@ from .projection import Projection
 from .proposals import Proposals
 from .referral_box import ReferralBox
 from .retention import Retention
+from .rights import AskedRights
 from .runner import Runner
 from .staff import CaseStaff
 from .stops import WaitingStops
@@ -61,6 +62,7 @@ ALL: tuple[type[Projection], ...] = (
     Proposals,
     RaisedFlags,
     WaitingStops,
+    AskedRights,
     ExpiringConsents,
     LegalHolds,
     ComingOfAge,
@@ -74,6 +76,7 @@ __all__ = [
     "ALL",
     "FOLDED",
     "LISTINGS",
+    "AskedRights",
     "CaseStaff",
     "Caseload",
     "ComingOfAge",

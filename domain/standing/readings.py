@@ -22,6 +22,7 @@ from .roles import (
     HISTORIANS,
     KEEPERS,
     LEGAL,
+    OFFICERS,
     PEOPLE,
     READERS,
     REVIEW,
@@ -242,6 +243,12 @@ STOPS = reading(
     "stops",
     Words("Permintaan menghentikan pembagian data yang menunggu penanggung jawab", "Stops that wait for the lead"),
     EMERGENCY,
+    Extent.ROWS_AS_LEAD,
+)
+RIGHTS = reading(
+    "rights",
+    Words("Permintaan atas haknya yang menunggu penanggung jawab", "Requests about her rights that wait for the lead"),
+    EMERGENCY | OFFICERS,
     Extent.ROWS_AS_LEAD,
 )
 EXPIRING = reading(

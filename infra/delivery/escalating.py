@@ -30,6 +30,7 @@ from ...domain.case.keeping import AskToConfirmHold, LapseHold
 from ...domain.case.overrides import RaiseOverrideReview
 from ...domain.case.reminders import HIGHEST_ESCALATION, EscalateReferral, RaiseUndelivered
 from ...domain.case.reminding import RemindOfClock
+from ...domain.case.rights import RaiseRight, RightId
 from ...domain.case.silence import RaiseStalled
 from ...domain.case.staffing import CarryExclusion
 from ...domain.case.uncovered import EndAnnouncedReferral
@@ -48,6 +49,7 @@ from ...projections import (
     legal_holds,
     notices,
     referral_box,
+    rights,
     staff,
     stops,
 )
@@ -77,6 +79,7 @@ LISTS = tuple(
         projections.Holdings,
         projections.Notices,
         projections.WaitingStops,
+        projections.AskedRights,
         projections.ExpiringConsents,
         projections.LegalHolds,
         projections.ComingOfAge,
@@ -188,6 +191,7 @@ class Escalator:
             ran_out, reminders = escalations.ran_out(db, now), escalations.to_remind_of(db, now)
             announced, begun = escalations.announced(db, now), escalations.to_begin(db)
             waiting = stops.waiting(db, now, CONSENT_TIMES.answer, stopping.HIGHEST_REMINDER)
+            asked_rights = rights.to_raise(db, now)
             ending = expiring.to_warn_of(db, now)
             grown_up = coming_of_age.to_say(db, now)
             unreviewed = emergencies.unreviewed(db, now, judging.WITHIN, judging.HIGHEST_REMINDER)
@@ -207,6 +211,8 @@ class Escalator:
             yield Due(case, LapseHold(occurred_at=now, hold=HoldId(hold)))
         for case, stop in waiting:
             yield Due(case, stopping.RaiseStop(occurred_at=now, stop=StopId(stop)))
+        for case, right in asked_rights:
+            yield Due(case, RaiseRight(occurred_at=now, right=RightId(right)))
         for case, consent in ending:
             yield Due(case, WarnOfExpiry(occurred_at=now, consent=ConsentId(consent)))
         for case in grown_up:

@@ -81,6 +81,7 @@ from rujukan.domain.case.overrides import (
     ReviewOverride,
 )
 from rujukan.domain.case.referrals import CancelReferral, DraftReferral, SendReferral
+from rujukan.domain.case.rights import AnswerRight, AskRight
 from rujukan.domain.case.services import DeliverService
 from rujukan.domain.case.silence import LeaveRejected
 from rujukan.domain.case.staffing import AssignPerson, EndAssignment, EndExclusion, ExcludePerson
@@ -398,6 +399,7 @@ def _consent_and_referrals(walk: Walk, case: str) -> str:
             walk.take(StartReferral, case=case, referral=referral)
         heard, misheard = walk.take(GiveConsent, case=case), walk.take(GiveConsent, case=case)
         stop, no_stop = walk.take(StopSharing, case=case), walk.take(StopSharing, case=case)
+        right = walk.take(AskRight, case=case)
         walk.take(HoldReferral, case=case, referral=helped)
         walk.take(ResumeReferral, case=case, referral=helped)
         walk.take(DeliverService, case=case)
@@ -410,6 +412,7 @@ def _consent_and_referrals(walk: Walk, case: str) -> str:
         walk.take(ContradictConsent, case=case, consent=misheard)
         walk.take(ConfirmStop, case=case, stop=stop)
         walk.take(ContradictStop, case=case, stop=no_stop)
+        walk.take(AnswerRight, case=case, right=right)
     return consent
 
 

@@ -68,6 +68,7 @@ from rujukan.domain.case.overrides import (
     ReviewOverride,
 )
 from rujukan.domain.case.referrals import DraftReferral, SendReferral
+from rujukan.domain.case.rights import AnswerRight, AskRight
 from rujukan.domain.case.services import DeliverService
 from rujukan.domain.case.staffing import EndExclusion, ExcludePerson
 from rujukan.domain.case.stopping import ConfirmStop, ContradictStop, StopSharing
@@ -96,6 +97,7 @@ from rujukan.domain.codes import (
 )
 from rujukan.domain.compartment import Compartment, compartments_of
 from rujukan.domain.fact import ActorId, CaseId, Fact
+from rujukan.domain.persons import Right, RightAnswer
 from rujukan.domain.violence import GbvType, Need, Place, RiskLevel, ToldBy, ViolenceForm, YesNo
 from rujukan.domain.webhook import SetWebhook
 from rujukan.infra import composition
@@ -529,6 +531,9 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
         says(case, StopSharing, "rsud", stop=stop, said_by=by, **of_school)
         said = {"given_by": by, "obtained": Obtained.VERBAL} if answer is ConfirmStop else {}
         says(case, answer, stop=stop, **said)
+    right: Fields = {"right": uuid4()}
+    says(case, AskRight, "rsud", **right, kind=Right.ACCESS, said_by=by)
+    says(case, AnswerRight, **right, answer=RightAnswer.GRANTED, role=Role.SUPERVISOR)
     says(case, DeliverService, "rsud", delivery=uuid4(), service=Service.HEALTH, **referral)
     found = office.casework.case(case)
     assert found is not None

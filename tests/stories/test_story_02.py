@@ -116,8 +116,20 @@ def test_thirteen_with_a_mother_who_is_safe(story: Story) -> None:
     assert met["hiv-pep"].met == met["emergency-contraception"].met == "2026-02-13 13:20"
     assert met["report-to-police"].met == "2026-02-13 11:00", "by the acceptance, nobody having typed it"
 
-    with not_yet("a right asked for, with a clock and an answer"):
-        s.does("uptd CW1", "rights", kind="access", asked_by="parent")
+    # Step 6: her mother asks to see what the psychologist wrote; the girl does not want that
+    s.at("2026-02-24 09:00")
+    s.does("uptd CW1", "rights", kind="access", said_by=["parent"], obtained="verbal", remark="Apa kata anak saya?")
+    (asked,) = s.reads("uptd SV", "/rights", case=s.case)["items"]
+    assert (asked["kind"], asked["said_by"], asked["answer_by"]) == ("access", ["parent"], "2026-02-27T01:00:00Z")
+    right = asked["right"]
+    s.refused("uptd CW1", f"rights/{right}/answer", "not-for-this-role", answer="granted")
+    s.refused("uptd SV", f"rights/{right}/answer", "does-not-fit", answer="partly")
+    s.at("2026-02-26 10:00")
+    s.does("uptd SV", f"rights/{right}/answer", answer="partly",
+           reason="Yang dikatakannya kepada psikolog hanya atas persetujuannya")  # fmt: skip
+    assert [e["in_time"] for e in s.events("uptd CW1", "RightAnswered")] == [True]
+    assert s.reads("uptd SV", "/rights", case=s.case)["items"] == []
+    assert s.is_nothing_to("sekolah CW")
 
     # 7: thirty days before she is 15
     s.at("2027-08-04 09:00")

@@ -128,6 +128,7 @@ from rujukan.domain.case.overrides import (
 from rujukan.domain.case.referrals import CancelReferral, DraftReferral, SendReferral
 from rujukan.domain.case.reminders import EscalateReferral, RaiseUndelivered
 from rujukan.domain.case.reminding import RemindOfClock
+from rujukan.domain.case.rights import AnswerRight, AskRight, RaiseRight, RightAsked
 from rujukan.domain.case.services import DeliverService
 from rujukan.domain.case.silence import LeaveRejected, RaiseStalled
 from rujukan.domain.case.speaking import (
@@ -179,13 +180,14 @@ from rujukan.domain.codes import (
     Urgency,
 )
 from rujukan.domain.fact import Fact
-from rujukan.domain.persons import AgeBasis, Capacity, SetAside
+from rujukan.domain.persons import AgeBasis, Capacity, Right, RightAnswer, SetAside
 from rujukan.domain.violence import ClockNeed, Need, RiskLevel
 
 S = ReferralStatus
 
 ERASURE, FLAG, NEW = an_id("erasure"), an_id("flag"), an_id("new")
 STOP, DUTY = an_id("stop"), an_id("clock of a duty")
+RIGHT = an_id("right")
 WISHED, ALONE = an_id("asked to share"), an_id("shared alone")
 EXCLUSION, KIN, ON_IT = an_id("exclusion"), an_id("who is kin"), an_id("case-worker of rsud")
 ASKER = an_id("who asked")
@@ -251,6 +253,17 @@ def happened(
         ),
         (
             say(SharingStopped, stop=STOP, about=StopAbout.RECIPIENTS, recipients=frozenset({"lbh"}), answer_by=NOON),
+            "rsud",
+        ),
+        (
+            say(
+                RightAsked,
+                right=RIGHT,
+                kind=Right.ACCESS,
+                said_by=frozenset({ConsentBy.SURVIVOR}),
+                answer_by=NOON,
+                rule="2026-1",
+            ),
             "rsud",
         ),
         (say(OverrideAsked, **scope(WISHED), **GROUNDS, asked_by=ASKER), "rsud"),
@@ -353,6 +366,9 @@ COMMANDS: Mapping[type[Fact], Fact] = {
         say(ConfirmStop, stop=STOP, given_by=frozenset({ConsentBy.SURVIVOR}), obtained=Obtained.VERBAL),
         say(ContradictStop, stop=STOP),
         say(RaiseStop, NOON, stop=STOP),
+        say(AskRight, right=NEW, kind=Right.ACCESS, said_by=frozenset({ConsentBy.SURVIVOR})),
+        say(AnswerRight, right=RIGHT, answer=RightAnswer.GRANTED),
+        say(RaiseRight, NOON, right=RIGHT),
         say(
             OverrideConsent,
             **scope(C2),

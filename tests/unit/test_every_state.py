@@ -59,6 +59,7 @@ ENDED: Mapping[str, str] = {
         ],
         "it takes from somebody what they have, or gives back what was taken; what is shared ends as it began",
     ),
+    **dict.fromkeys(["AskRight", "AnswerRight"], "what is recorded of her is hers to ask about as long as it is kept"),
     **dict.fromkeys(
         ["ReviewOverride", "ReviewGlass"], "what was done past consent is judged, whatever became of the file"
     ),
@@ -83,7 +84,7 @@ ENDED: Mapping[str, str] = {
         "what is kept, and what is destroyed, is decided of what ended most of all",
     ),
     **dict.fromkeys(
-        ["ExpireConsent", "RaiseStop", "RaiseOverrideReview", "RaiseGlassReview"],
+        ["ExpireConsent", "RaiseStop", "RaiseRight", "RaiseOverrideReview", "RaiseGlassReview"],
         "what ended, or waits for somebody who can act on it in an ended file, is put on record there",
     ),
 }

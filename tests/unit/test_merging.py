@@ -76,6 +76,7 @@ from rujukan.domain.case.merging import (
     SeparationTold,
 )
 from rujukan.domain.case.overrides import OverrideAsked, OverrideRefused, OverrideReviewed, SharedWithoutConsent
+from rujukan.domain.case.rights import RightAnswered, RightAsked
 from rujukan.domain.case.speaking import BestInterestDecided
 from rujukan.domain.case.stopping import StopNotConfirmed
 from rujukan.domain.casefile.clocks import ClockMet, ClockOverdue, RaiseClock
@@ -102,6 +103,7 @@ from rujukan.domain.compartment import Compartment
 from rujukan.domain.declaring import ASKED
 from rujukan.domain.disclosure import Knowledge
 from rujukan.domain.fact import Act, CaseId, Fact, ProposalId
+from rujukan.domain.persons import Right, RightAnswer
 from rujukan.domain.proposal import ApproveProposal
 from rujukan.domain.refusal import (
     AlreadyExists,
@@ -124,7 +126,7 @@ SEPARATE = say(SeparateCase, reason="two people after all")
 MERGED: tuple[Fact, ...] = (merged(), say(MergerTold))
 SEPARATED = (say(CaseSeparated, was_merged_into=OTHER_CASE, reason="two people after all"), say(SeparationTold))
 SHE = frozenset({ConsentBy.SURVIVOR})
-FLAG, STOP, ERASURE = an_id("flag"), an_id("stop"), an_id("erasure")
+FLAG, STOP, ERASURE, RIGHT = an_id("flag"), an_id("stop"), an_id("erasure"), an_id("right")
 ASKER = an_id("who asked")
 GROUNDS = {"basis": SharingBasis.CHILD_MANDATORY_REPORT, "rule": "r", "reason": "r"}
 ALONE = {"decided_by": ASKER, "bases": "2026-1", "review_due_at": NOON + 3 * DAY}
@@ -168,6 +170,16 @@ LEFT: dict[str, Left] = {
         ],
         STOP,
         [say(StopNotConfirmed, stop=STOP)],
+    ),
+    "rights": Left(
+        [
+            (
+                say(RightAsked, right=RIGHT, kind=Right.ACCESS, said_by=SHE, answer_by=NOON + DAY, rule="2026-1"),
+                "rsud",
+            )
+        ],
+        RIGHT,
+        [say(RightAnswered, right=RIGHT, answer=RightAnswer.GRANTED, in_time=True)],
     ),
     "clocks": Left([incident(), clock()], CLOCK, [say(ClockMet, clock=CLOCK, in_time=True)]),
     "consents": Left(
@@ -305,7 +317,7 @@ SETTLES = {
 OVER = {"CorrectIncident", "AttachDocument", "DraftReferral", "LeaveRejected"}
 """What is over with the file: nobody works on it. Who finds that it has to be done after all, separates the file. What
 can be done in a file that ended says test_every_state.py."""
-ENDED_TOO = {"stops", "overrides", "glasses", "erasure"}
+ENDED_TOO = {"stops", "rights", "overrides", "glasses", "erasure"}
 """What can be settled in a file that ended, too. It is settled before a merger all the same: who is to settle it looks
 at the file that lives on from then on."""
 

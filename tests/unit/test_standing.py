@@ -107,6 +107,9 @@ StopSharing               ws---y  yyyaaauu    yyyaaauu    uuuuuuuu
 ConfirmStop               ws---y  yaaaaauu    yaaaaauu    uuuuuuuu
 ContradictStop            ws---y  yaaaaauu    yaaaaauu    uuuuuuuu
 RaiseStop                 -----y  yyyyyyyy    yyyyyyyy    uuuuuuuu
+AskRight                  ws-d-y  yyyaaauu    yyyaaauu    uuuuuuuu
+AnswerRight               -s-d--  yaaaaauu    yaaaaauu    uuuuuuuu
+RaiseRight                -----y  yyyyyyyy    yyyyyyyy    uuuuuuuu
 OverrideConsent           wsl---  yyyaaauu    ccccccuu    uuuuuuuu
 ApproveOverride           -sld--  yyuaaauu    ccccccuu    uuuuuuuu
 RefuseOverride            wsld--  yyuaaauu    yyuaaauu    uuuuuuuu
@@ -238,6 +241,7 @@ escalations      ws----  any               yyyyyyyy
 proposals        -slda-  any               yyyyyyyy
 notices          -s-d--  any               yyyyyyyy
 stops            ws----  any               yyyyyyyy
+rights           ws-d--  any               yyyyyyyy
 expiring-consents ws---- any               yyyyyyyy
 legal-holds      -sld--  any               yyyyyyyy
 coming-of-age    ws----  any               yyyyyyyy

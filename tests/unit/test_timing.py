@@ -103,7 +103,7 @@ class Answers(NamedTuple):
 
 REFERRALS = "ReferralDrafted ReferralSent ReferralReceived ReferralAccepted ReferralStarted ReferralCompleted"
 OPENED = Answers("CaseOpened")
-WAITS = "LeadTransferAsked SharingStopped"
+WAITS = "LeadTransferAsked SharingStopped RightAsked"
 UNDECIDED = "HoldPlaced ErasureRequested"
 UNSETTLED = (
     "ClockStarted ClockMet ConsentReported OverrideAsked SharedWithoutConsent ActionAgreed FlagRaised GlassBroken"
@@ -159,6 +159,9 @@ ACCOUNT: dict[str, Answers | None] = {
     "ConfirmStop": Answers("SharingStopped"),
     "ContradictStop": Answers("SharingStopped"),
     "RaiseStop": Answers("SharingStopped"),
+    "AskRight": OPENED,
+    "AnswerRight": Answers("RightAsked"),
+    "RaiseRight": Answers("", time=NOON - DAY),
     "ExpireConsent": Answers("", time=NOW + HOUR, now=NOW + DAY),
     "DraftReferral": OPENED,
     "DraftReferral redirects": Answers(
