@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from . import agency_keys as keys
 from . import judged
 from . import webhook as webhooks
-from .agency_hours import HoursSet, hours_of
+from .agency_hours import HolidaysSet, HoursSet, hours_of
 from .agency_state import Agency, decides, require_agency
 from .codes import AgencyKind, NeedToKnow, Role, Service
 from .compartment import Coordination, Identity
@@ -261,6 +261,8 @@ def evolve(agency: Agency | None, event: Fact) -> Agency:
             after = replace(agency, need_to_know=event.need_to_know)
         case HoursSet():
             after = replace(agency, hours=hours_of(event))
+        case HolidaysSet():
+            after = replace(agency, holidays=event.holidays)
         case MemberJoined():
             after = replace(agency, members={**agency.members, event.member: event.roles})
         case MemberLeft():

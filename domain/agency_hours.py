@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from .agency_state import Agency, decides, require_agency
 from .calendar import Hours, Weekday, Zone
+from .codes import AgencyKind
 from .compartment import Coordination
 from .declaring import asked, field, happened, name_fields
 from .fact import Act, Fact, recorded
@@ -20,6 +21,11 @@ from .words import Words
 MOST_CLOSED = 200
 """Days on which an agency says ahead that it is closed: some years of holidays."""
 MOST_WORKING_DAYS = 30
+NOT_THE_LEAD = Words(
+    "harus instansi penanggung jawab: hari libur jejaring satu daftar, dan instansi lain menyatakan harinya sendiri"
+    " pada jam kerjanya",
+    "be of a lead agency: the network's holidays are one list, and others say days of their own with their hours",
+)
 
 
 TimeOfDay = Annotated[
@@ -40,6 +46,16 @@ class HoursFacts(Fact, frozen=True, kw_only=True):
     closes: Coordination[TimeOfDay]
     closed_on: Coordination[Annotated[frozenset[date], Meta(max_length=MOST_CLOSED)]]
     """Holidays, and whatever else keeps everybody away, in the days of its zone."""
+
+
+class HolidayFacts(Fact, frozen=True, kw_only=True):
+    holidays: Coordination[Annotated[frozenset[date], Meta(max_length=MOST_CLOSED)]]
+
+
+@happened(Words("Hari libur jejaring ditetapkan", "Network's holidays set"))
+class HolidaysSet(HolidayFacts, frozen=True, kw_only=True, tag="agency.HolidaysSet"):
+    """From now on these days are no working days of anybody, in the cases that this agency leads. What is due already
+    stays due."""
 
 
 @happened(Words("Jam kerja instansi ditetapkan", "Agency's working hours set"))
@@ -66,6 +82,20 @@ class SetHours(HoursFacts, frozen=True, kw_only=True):
     """Say the agency's zone, its working days and hours, and the days on which it is closed."""
 
 
+@asked(
+    "/agencies/{code}/holidays",
+    by=ADMINISTRATION,
+    where=OWN_OR_SYSTEM,
+    extent=Extent.AGENCY,
+    means="Menyatakan hari libur jejaring, bagi kasus yang menjadi tanggung jawab instansi ini.",
+    tag="agencies",
+    example={"holidays": ["2026-03-19", "2026-03-20"]},
+)
+class SetHolidays(HolidayFacts, frozen=True, kw_only=True):
+    """Say the holidays of the network, as a lead agency keeps them: one list, which replaces the one before. Others'
+    own days stand beside it, with their hours."""
+
+
 def hours_of(said: HoursFacts) -> Hours:
     """As the agency said it."""
     opens, closes = time.fromisoformat(said.opens), time.fromisoformat(said.closes)
@@ -82,7 +112,18 @@ def set_hours(command: SetHours, agency: Agency | None, act: Act) -> Sequence[Fa
     return [recorded(HoursSet, command, act)]
 
 
+@decides.register
+def set_holidays(command: SetHolidays, agency: Agency | None, act: Act) -> Sequence[Fact]:
+    known = require_agency(agency)
+    if known.kind is not AgencyKind.LEAD:
+        raise Invalid(field="code", must=NOT_THE_LEAD)
+    if known.holidays == command.holidays:
+        raise AlreadyExists(what="setting")
+    return [recorded(HolidaysSet, command, act)]
+
+
 name_fields(
+    holidays=field("Hari libur jejaring", "Network's holidays"),
     zone=field("Zona waktu", "Time zone"),
     workdays=field("Hari kerja", "Working days"),
     opens=field("Buka pukul", "Opens at"),

@@ -1,7 +1,7 @@
 """An agency as the rules remember it, and what every decision on one asks first."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import singledispatch
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -67,6 +67,8 @@ class Agency(Struct, frozen=True):
     """Who of its members works on its cases."""
     hours: Hours | None = None
     """When people are there; None where it never said so."""
+    holidays: frozenset[date] = frozenset()
+    """Of a lead: days that are no working days of anybody in the cases that it leads."""
     recoveries: frozenset[UUID] = frozenset()
     """Recoveries of the service of which it was told."""
     misjudged: frozenset[tuple[ActorId, UUID]] = frozenset()

@@ -4,6 +4,7 @@ Windows of law and of care are hours: they never move for a night, a Sunday or a
 *working days* asks this, and then it is the calendar of the agency that has to act.
 """
 
+from collections.abc import Set
 from datetime import date, datetime, time, timedelta, timezone
 
 from msgspec import Struct
@@ -49,15 +50,16 @@ class Hours(Struct, frozen=True):
     closes: time
     closed_on: frozenset[date] = frozenset()
 
-    def works_on(self, day: date) -> bool:
-        """Whether people are there on that day."""
-        return WEEK[day.weekday()] in self.workdays and day not in self.closed_on
+    def works_on(self, day: date, holidays: Set[date] = frozenset()) -> bool:
+        """Whether people are there on that day, which is none of the network's holidays."""
+        return WEEK[day.weekday()] in self.workdays and day not in self.closed_on and day not in holidays
 
-    def end_of(self, at: datetime, days: int) -> datetime:
-        """When the last of so many working days ends, with the close of that day. The day of `at` itself, in the
+    def end_of(self, at: datetime, days: int, holidays: Set[date] = frozenset()) -> datetime:
+        """When the last of so many working days ends, with the close of that day; none of the network's holidays is
+        one. The day of `at` itself, in the
         agency's zone, does not count, as none does on which something begins."""
         day = at.astimezone(self.zone.offset).date()
         while days:
             day += timedelta(days=1)
-            days -= self.works_on(day)
+            days -= self.works_on(day, holidays)
         return datetime.combine(day, self.closes, self.zone.offset)

@@ -11,7 +11,7 @@ from psycopg.rows import TupleRow, dict_row
 from psycopg.types.json import Jsonb
 
 from ..domain import agency as a
-from ..domain.agency_hours import HoursSet, TimeOfDay
+from ..domain.agency_hours import HolidaysSet, HoursSet, TimeOfDay
 from ..domain.agency_keys import KeyRegistered
 from ..domain.calendar import WEEK, Weekday, Zone
 from ..domain.casefile.staff import MOVERS, WORKERS
@@ -45,6 +45,8 @@ class AgencyEntry(Struct, frozen=True):
     services: list[str]
     hours: WorkingHours | None
     """When people are there; null where it never said so."""
+    holidays: list[date]
+    """Of a lead: days that are no working days of anybody in the cases that it leads, the first one first."""
 
 
 class Member(NamedTuple):
@@ -65,7 +67,8 @@ class Directory:
         CREATE TABLE agency (
           code text PRIMARY KEY, stream uuid NOT NULL UNIQUE, kind text NOT NULL,
           name text NOT NULL, name_en text, area text, active boolean NOT NULL DEFAULT true,
-          services text[] NOT NULL DEFAULT '{}', has_key boolean NOT NULL DEFAULT false, hours jsonb
+          services text[] NOT NULL DEFAULT '{}', has_key boolean NOT NULL DEFAULT false, hours jsonb,
+          holidays date[] NOT NULL DEFAULT '{}'
         );
         GRANT SELECT ON agency TO rujukan_service;
         -- For the system alone: who works for the agency of that stream no more, or reviews and takes no referral.
@@ -91,6 +94,8 @@ class Directory:
                     change = "services = %s", sorted(s.value for s in event.services)
                 case HoursSet():
                     change = "hours = %s", Jsonb(to_builtins(_shown(event)))
+                case HolidaysSet():
+                    change = "holidays = %s", sorted(event.holidays)
                 case KeyRegistered():
                     change = "has_key = %s", True
                 case a.MemberLeft():
@@ -115,7 +120,7 @@ def agencies(
     """The agencies, by code; those that offer a service, or are of a kind, where one is named."""
     with db.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(
-            "SELECT code, kind, name, name_en, area, active, services, hours FROM views.agency"
+            "SELECT code, kind, name, name_en, area, active, services, hours, holidays FROM views.agency"
             " WHERE (%(service)s::text IS NULL OR %(service)s = ANY (services))"
             " AND (%(kind)s::text IS NULL OR kind = %(kind)s) ORDER BY code",
             {"service": service, "kind": kind},

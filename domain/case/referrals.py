@@ -9,7 +9,7 @@ covers any more stops, or is held where work began, whatever ended the consent.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -265,13 +265,18 @@ def send(command: SendReferral, case: Case, act: Act, network: Network) -> Seque
     require_cover(case, referral, act)
     if command.duplicate_reason is None and (beside := _open_beside(case, referral)):
         raise AlreadyReferred(referrals=beside, recipient=referral.recipient, service=referral.service)
-    return [recorded(ReferralSent, command, act, due_at=_answer_due_at(command, case, referral, recipient, act))]
+    lead = network.get(case.lead)
+    holidays = lead.holidays if lead is not None else frozenset[date]()
+    due_at = _answer_due_at(command, case, referral, recipient, act, holidays)
+    return [recorded(ReferralSent, command, act, due_at=due_at)]
 
 
-def _answer_due_at(command: SendReferral, case: Case, referral: Referral, recipient: Agency, act: Act) -> datetime:
+def _answer_due_at(
+    command: SendReferral, case: Case, referral: Referral, recipient: Agency, act: Act, holidays: frozenset[date]
+) -> datetime:
     """By when it is answered, counted from its recording: nobody answers what was not told yet. Working days are what
-    the recipient itself says of its calendar: they never put it off by more than twice as many days, and the longest
-    leave. Raises Invalid where working days do not fit."""
+    the recipient itself says of its calendar, and the lead of the network's: they never put it off by more than twice
+    as many days, and the longest leave. Raises Invalid where working days do not fit."""
     days = command.working_days
     if days is None:
         return act.at + PATHWAYS[case.pathway].answers[referral.urgency]
@@ -286,7 +291,8 @@ def _answer_due_at(command: SendReferral, case: Case, referral: Referral, recipi
             "only for a recipient that said its hours: send it without this",
         )
         raise Invalid(field="working_days", must=must)
-    return min(recipient.hours.end_of(act.at, days), act.at + LONGEST_AWAY + 2 * timedelta(days=days))
+    ends = recipient.hours.end_of(act.at, days, holidays)
+    return min(ends, act.at + LONGEST_AWAY + 2 * timedelta(days=days))
 
 
 def _open_beside(case: Case, referral: Referral) -> list[ReferralId]:

@@ -30,7 +30,7 @@ from rujukan.api.application.ports import Changes, Ports
 from rujukan.consumers.wire.envelope import AgencyKey
 from rujukan.domain import agency as a
 from rujukan.domain import webhook as w
-from rujukan.domain.agency_hours import SetHours
+from rujukan.domain.agency_hours import SetHolidays, SetHours
 from rujukan.domain.agency_keys import ApproveResealing, AskResealing, RefuseResealing, RegisterKey, RetireKey
 from rujukan.domain.case.assessments import AgreeSafetyPlan, AssessNeeds, AssessRisk
 from rujukan.domain.case.clock_ends import EndClock, EndDuty, FindNotIndicated, MeetClock, ResumeClock
@@ -580,6 +580,11 @@ def _agencies(walk: Walk, system: Casework) -> None:
     administrator = usual_actor(code, Role.AGENCY_ADMINISTRATOR)
     onboarding.add_member(system, code, administrator, [Role.AGENCY_ADMINISTRATOR], None)
     onboarding.add_member(system, code, usual_actor(code, Role.SUPERVISOR), [Role.SUPERVISOR], None)
+    lead = f"uptd-{uuid4().hex[:8]}"
+    onboarding.register(system, lead, AgencyKind.LEAD, "UPTD PPA lain", [])
+    onboarding.add_member(system, lead, usual_actor(lead, Role.AGENCY_ADMINISTRATOR), [Role.AGENCY_ADMINISTRATOR], None)
+    with walk.acting(lead, Role.AGENCY_ADMINISTRATOR):
+        walk.take(SetHolidays, code=lead)
     with walk.acting(code, Role.AGENCY_ADMINISTRATOR):
         walk.take(a.OfferServices, code=code)
         walk.take(SetHours, code=code)

@@ -3,6 +3,7 @@ against an account of who may that was written apart from it."""
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from rujukan.api.app import DOORS
 from rujukan.domain import agency as a
 from rujukan.domain import agency_keys as k
 from rujukan.domain import agency_state, delivery, erasure, webhook
-from rujukan.domain.agency_hours import SetHours
+from rujukan.domain.agency_hours import SetHolidays, SetHours
 from rujukan.domain.agency_state import Agency, Resealing
 from rujukan.domain.calendar import Weekday, Zone
 from rujukan.domain.case import Case, decide
@@ -267,6 +268,7 @@ OF_AGENCIES = """
 RegisterAgency    ---a-y  a    y     a      y
 OfferServices     ---a-y  y    a     a      u
 SetHours          ---a-y  y    a     a      u
+SetHolidays       ---a-y  y    a     a      u
 AddMember         ---a-y  y    a     a      u
 RemoveMember      ---a-y  y    a     a      u
 SuspendAgency     ---a-y  a    y     a      y
@@ -600,6 +602,7 @@ AGENCY_COMMANDS: Mapping[str, Fact] = {
             closes="16:00",
             closed_on=frozenset(),
         ),
+        say(SetHolidays, holidays=frozenset({date(2026, 3, 19)})),
         say(a.AddMember, member=an_id("member"), roles=frozenset({Role.CASE_WORKER})),
         say(a.RemoveMember, member=an_id("an administrator")),
         say(a.SuspendAgency, reason="r"),

@@ -10,7 +10,15 @@ from msgspec.structs import replace
 from story import NETWORK, NOON, R1, act, consent, draft, given, opened, say
 
 from rujukan.domain.agency import evolve
-from rujukan.domain.agency_hours import MOST_CLOSED, MOST_WORKING_DAYS, HoursSet, SetHours, hours_of
+from rujukan.domain.agency_hours import (
+    MOST_CLOSED,
+    MOST_WORKING_DAYS,
+    HolidaysSet,
+    HoursSet,
+    SetHolidays,
+    SetHours,
+    hours_of,
+)
 from rujukan.domain.agency_state import decide as decide_of_agency
 from rujukan.domain.calendar import WEEK, Hours, Weekday, Zone
 from rujukan.domain.case.referrals import ReferralSent, SendReferral
@@ -93,6 +101,41 @@ def test_nobody_closes_before_they_open(closes: str) -> None:
     assert refused.value.field == "closes"
 
 
+# The network's holidays ------------------------------------------------------------------------------------------
+
+
+def test_the_network_s_holidays_are_one_list_which_a_lead_keeps() -> None:
+    lead, administrator = NETWORK["uptd-ppa"], act("uptd-ppa", Role.AGENCY_ADMINISTRATOR)
+    command = say(SetHolidays, holidays=HOLIDAYS)
+    (event,) = decide_of_agency(command, lead, administrator)
+    assert event == say(HolidaysSet, holidays=HOLIDAYS)
+    known = evolve(lead, event)
+    assert (lead.holidays, known.holidays) == (frozenset(), HOLIDAYS)
+    with pytest.raises(AlreadyExists):
+        decide_of_agency(command, known, administrator)
+    (fewer,) = decide_of_agency(replace(command, holidays=frozenset()), known, administrator)
+    assert evolve(known, fewer).holidays == frozenset(), "it takes the place of the list before"
+
+
+def test_another_than_a_lead_says_its_own_days_with_its_hours() -> None:
+    with pytest.raises(Invalid) as refused:
+        decide_of_agency(say(SetHolidays, holidays=HOLIDAYS), NETWORK["rsud"], act("rsud", Role.AGENCY_ADMINISTRATOR))
+    assert refused.value.field == "code"
+
+
+@for_any(
+    begins=SPRING,
+    days=st.integers(1, MOST_WORKING_DAYS),
+    own=st.frozensets(st.dates(date(2026, 1, 1), date(2027, 6, 1)), max_size=20),
+    common=st.frozensets(st.dates(date(2026, 1, 1), date(2027, 6, 1)), max_size=20),
+)
+def test_the_network_s_days_and_an_agency_s_own_stand_beside_each_other(
+    begins: datetime, days: int, own: frozenset[date], common: frozenset[date]
+) -> None:
+    apart = replace(OFFICE, closed_on=own).end_of(begins, days, common)
+    assert apart == replace(OFFICE, closed_on=own | common).end_of(begins, days)
+
+
 # A referral's answer ---------------------------------------------------------------------------------------------
 
 
@@ -108,6 +151,23 @@ def test_an_answer_is_due_within_working_days_of_the_recipient() -> None:
     case = told(Urgency.ROUTINE)(SEND).then(say(ReferralSent, referral=R1, working_days=3, due_at=due_at))
     assert case is not None
     assert case.referrals[R1].due_at == due_at
+
+
+def test_the_holidays_of_who_leads_the_case_are_no_working_days_of_its_recipient() -> None:
+    """Of no other lead: with 4 and 5 March closed, the third day is Tuesday the 10th."""
+    days = frozenset({date(2026, 3, 4), date(2026, 3, 5)})
+    lead = replace(NETWORK["uptd-ppa"], holidays=days)
+    network = {**NETWORK, "rsud": replace(NETWORK["rsud"], hours=OFFICE), "uptd-ppa": lead}
+    case = given(opened(), consent(), draft(urgency=Urgency.ROUTINE))
+    due_at = datetime(2026, 3, 10, 16, tzinfo=Zone.WITA.offset)
+    case.when(SEND, network=network).then(say(ReferralSent, referral=R1, working_days=3, due_at=due_at))
+    elsewhere = {**network, "uptd-ppa": NETWORK["uptd-ppa"], "dp3akb": lead}
+    before = datetime(2026, 3, 6, 16, tzinfo=Zone.WITA.offset)
+    case.when(SEND, network=elsewhere).then(say(ReferralSent, referral=R1, working_days=3, due_at=before))
+    for urgency in Urgency:  # hours are hours
+        hours = given(opened(), consent(), draft(urgency=urgency)).when(say(SendReferral, referral=R1), network=network)
+        after = hours.then_only(ReferralSent)
+        assert after.referrals[R1].due_at == NOON + after.referrals[R1].window
 
 
 def test_what_says_no_working_days_is_due_within_hours_whatever_the_recipient_s_calendar_is() -> None:
