@@ -626,7 +626,8 @@ WHERE = {"own": ("rsud", True), "lead": ("uptd-ppa", True), "other": ("polres", 
 
 def office_for(name: str) -> Agency:
     """The agency in the state in which the command changes something."""
-    return replace(OFFICE, active=name != "ReactivateAgency")
+    kind = AgencyKind.LEAD if name == "SetHolidays" else OFFICE.kind
+    return replace(OFFICE, active=name != "ReactivateAgency", kind=kind)
 
 
 @pytest.mark.parametrize("line", [*lines(OF_AGENCIES)], ids=lambda line: line.name)
