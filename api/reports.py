@@ -11,11 +11,12 @@ from msgspec import Meta, Struct
 
 from ..domain.access import AccessRecorded
 from ..domain.agency import agency_stream
+from ..domain.calendar import Hours
 from ..domain.disclosure import Written
 from ..domain.fact import Act, AgencyCode
 from ..domain.history import When
 from ..domain.holdings import Span
-from ..domain.oversight import LIMITS, REASONS, TOLD, Finding, Unusual, by_rule, unusual
+from ..domain.oversight import LIMITS, REASONS, TOLD, Finding, Unusual, by_rule, unusual, zone_of
 from ..domain.standing import readings
 from ..projections import notices
 from ..projections.listing import Positive
@@ -209,13 +210,16 @@ def unusual_access(
         raise BadRequest(400, "TooMany", detail, parameter="from")
     cases = rooms.oversight.cases({subject_of(w) for w in read.found})
     kinds = {code: rooms.network[code].kind for code in {w.author for w in read.found} if code in rooms.network}
-    found = unusual(looks_of(read.found, cases.found, kinds, act.agency, LIMITS.grace))
+    hours = {code: said for code in kinds if (said := rooms.network[code].hours) is not None}
+    looks = looks_of(read.found, cases.found, kinds, act.agency, LIMITS.grace)
+    found = unusual(looks, LIMITS, hours, rooms.network[act.agency].holidays)
     acts, unread = _acts(rooms, act, since, until)
     start = cursor[0] if cursor else 0
     shown = [f for f in found if f.look.position > start][:limit]
     more = (shown[-1].look.position,) if len(shown) == limit else None
     missed = sorted({*read.unread, *cases.unread, *unread})
-    return UnusualAccess(since, until, _rules(found, acts), [_marked(f) for f in shown], acts, next_page(more), missed)
+    marked = [_marked(f, hours.get(f.look.agency)) for f in shown]
+    return UnusualAccess(since, until, _rules(found, acts), marked, acts, next_page(more), missed)
 
 
 def _acts(rooms: Rooms, act: Act, since: datetime, until: datetime) -> tuple[list[NoticeEntry], Sequence[int]]:
@@ -305,9 +309,9 @@ def _rules(found: Iterable[Finding], acts: Iterable[NoticeEntry]) -> list[Unusua
     return [UnusualRule(u.value, u.id, u.en, *REASONS[u], counts.get(u, told[u.value]), u in TOLD) for u in Unusual]
 
 
-def _marked(finding: Finding) -> UnusualLook:
+def _marked(finding: Finding, hours: Hours | None) -> UnusualLook:
     look = finding.look
-    local = look.at.astimezone(LIMITS.zone).strftime("%Y-%m-%d %H:%M %Z")
+    local = look.at.astimezone(zone_of(hours)).strftime("%Y-%m-%d %H:%M %Z")
     return UnusualLook(
         look.position,
         look.at,

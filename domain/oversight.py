@@ -7,12 +7,14 @@ The limits are data with their reasons. They are defaults where no norm sets the
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from datetime import datetime, time, timedelta, timezone
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
+from datetime import date, datetime, time, timedelta, timezone
+from types import MappingProxyType
 from uuid import UUID
 
 from msgspec import Struct
 
+from .calendar import Hours, Zone
 from .code import Code
 from .codes import AgencyKind, Purpose, Role
 from .fact import AgencyCode
@@ -180,12 +182,12 @@ class Limits(Struct, frozen=True):
     """Who joins so soon after their agency was registered is one of its first people."""
     key_age: timedelta = timedelta(days=7)
     """A key or address is new for so long: a weekend passes, and somebody has looked."""
-    zone: timezone = timezone(timedelta(hours=8), "WITA")
-    """Central Indonesia Time, that of Bontang: UTC+8 all year."""
+    zone: timezone = Zone.WITA.offset
+    """That of Bontang, for an agency that said none of its own."""
     opens: time = time(6, 0)
     closes: time = time(20, 0)
     workdays: frozenset[int] = frozenset(range(5))
-    """Monday is 0. Holidays are not known here."""
+    """Monday is 0; for an agency that did not say its days."""
     never_close: frozenset[AgencyKind] = frozenset(
         {AgencyKind.POLICE, AgencyKind.HEALTH, AgencyKind.SHELTER, AgencyKind.HOTLINE}
     )
@@ -196,6 +198,7 @@ class Limits(Struct, frozen=True):
 
 
 LIMITS = Limits()
+NOBODY_SAID: Mapping[AgencyCode, Hours] = MappingProxyType({})
 
 
 class Look(Struct, frozen=True):
@@ -229,10 +232,19 @@ class Finding(Struct, frozen=True):
 Rule = tuple[Unusual, Callable[[Look], bool]]
 
 
-def unusual(looks: Sequence[Look], limits: Limits = LIMITS) -> list[Finding]:
-    """Those of these readings, in the order of the log, that trip a rule."""
+def unusual(
+    looks: Sequence[Look],
+    limits: Limits = LIMITS,
+    hours: Mapping[AgencyCode, Hours] = NOBODY_SAID,
+    holidays: Set[date] = frozenset(),
+) -> list[Finding]:
+    """Those of these readings, in the order of the log, that trip a rule. `hours`: of the agencies that said when their
+    people are there, as they are now; `holidays`: the network's."""
     cases, searches = _Many(limits.cases, limits.window), _Many(limits.searches, limits.window)
-    out_of_hours: Rule = (Unusual.OUT_OF_HOURS, lambda look: _is_out_of_hours(look, limits))
+    out_of_hours: Rule = (
+        Unusual.OUT_OF_HOURS,
+        lambda look: _is_out_of_hours(look, limits, hours.get(look.agency), holidays),
+    )
     openings: tuple[Rule, ...] = (
         (Unusual.BULK, lambda look: cases.is_too_many(look, look.case)),
         (Unusual.NO_RELATION, lambda look: _has_no_relation(look, limits)),
@@ -283,8 +295,19 @@ def _has_no_relation(look: Look, limits: Limits) -> bool:
     return not (look.acted or look.accompanied)
 
 
-def _is_out_of_hours(look: Look, limits: Limits) -> bool:
+def _is_out_of_hours(look: Look, limits: Limits, hours: Hours | None, holidays: Set[date]) -> bool:
+    """By the agency's own zone and days where it said them. By its hours it is not: whoever sets them would keep what
+    they read at night from being shown."""
     if look.kind in limits.never_close or look.role is Role.INTEGRATOR:
         return False
-    local = look.at.astimezone(limits.zone)
-    return local.weekday() not in limits.workdays or not limits.opens <= local.time() < limits.closes
+    local = look.at.astimezone(zone_of(hours, limits))
+    if hours is not None:
+        works = hours.works_on(local.date(), holidays)
+    else:
+        works = local.weekday() in limits.workdays and local.date() not in holidays
+    return not (works and limits.opens <= local.time() < limits.closes)
+
+
+def zone_of(hours: Hours | None, limits: Limits = LIMITS) -> timezone:
+    """The zone in which an agency's people look at the clock."""
+    return hours.zone.offset if hours is not None else limits.zone

@@ -1,12 +1,13 @@
 """Which reading is marked as unusual, and which is not: each rule, and each exception from it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from msgspec.structs import replace
 
+from rujukan.domain.calendar import WEEK, Hours, Weekday, Zone
 from rujukan.domain.codes import AgencyKind, Purpose, Role
 from rujukan.domain.oversight import LIMITS, REASONS, SEARCHING, Finding, Look, Unusual, by_rule, unusual
 
@@ -123,6 +124,35 @@ def test_a_reader_of_an_agency_that_takes_no_part_any_more_is_marked() -> None:
 )
 def test_hours_are_those_of_bontang(utc: datetime, marked: bool) -> None:
     assert (Unusual.OUT_OF_HOURS in rules(at=utc)) == marked
+
+
+def marked_at(at: datetime, hours: Hours | None = None, holidays: frozenset[date] = frozenset()) -> bool:
+    said = {USUAL.agency: hours} if hours is not None else {}
+    found = unusual([replace(USUAL, at=at)], LIMITS, said, holidays)
+    return any(Unusual.OUT_OF_HOURS in finding.rules for finding in found)
+
+
+def test_an_agency_that_said_its_zone_and_days_is_asked_by_those() -> None:
+    here = Hours(Zone.WIT, frozenset({Weekday.TUESDAY, Weekday.SATURDAY}), time(8), time(16), frozenset())
+    six_there = datetime(2026, 3, 2, 21, 0, tzinfo=UTC)  # Tuesday 06:00 in the east, 05:00 in Bontang
+    assert (marked_at(six_there), marked_at(six_there, here)) == (True, False)
+    saturday = datetime(2026, 3, 7, 2, 0, tzinfo=UTC)
+    assert (marked_at(saturday), marked_at(saturday, here)) == (True, False)
+    wednesday = TUESDAY + timedelta(days=1)
+    assert (marked_at(wednesday), marked_at(wednesday, here)) == (False, True)
+    assert marked_at(TUESDAY, replace(here, closed_on=frozenset({TUESDAY.date()})))
+
+
+def test_a_holiday_of_the_network_is_nobody_s_working_day() -> None:
+    everyday = Hours(Zone.WITA, frozenset(WEEK), time(8), time(16))
+    for hours in (None, everyday):
+        assert marked_at(TUESDAY, hours, frozenset({TUESDAY.date()}))
+        assert not marked_at(TUESDAY, hours, frozenset({TUESDAY.date() + timedelta(days=1)}))
+
+
+def test_whoever_sets_an_agency_s_hours_hides_no_night() -> None:
+    always = Hours(Zone.WITA, frozenset(WEEK), time(0), time(23, 59))
+    assert marked_at(TUESDAY + timedelta(hours=16), always)
 
 
 def test_services_that_never_close_and_machines_read_at_night() -> None:
