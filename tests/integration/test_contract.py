@@ -412,6 +412,7 @@ def _consent_and_referrals(walk: Walk, case: str) -> str:
         walk.take(ContradictConsent, case=case, consent=misheard)
         walk.take(ConfirmStop, case=case, stop=stop)
         walk.take(ContradictStop, case=case, stop=no_stop)
+    with walk.acting("uptd-ppa", Role.SUPERVISOR):
         walk.take(AnswerRight, case=case, right=right)
     return consent
 

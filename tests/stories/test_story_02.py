@@ -123,7 +123,7 @@ def test_thirteen_with_a_mother_who_is_safe(story: Story) -> None:
     assert (asked["kind"], asked["said_by"], asked["answer_by"]) == ("access", ["parent"], "2026-02-27T01:00:00Z")
     right = asked["right"]
     s.refused("uptd CW1", f"rights/{right}/answer", "not-for-this-role", answer="granted")
-    s.refused("uptd SV", f"rights/{right}/answer", "does-not-fit", answer="partly")
+    s.refused("uptd SV", f"rights/{right}/answer", "invalid", answer="partly")
     s.at("2026-02-26 10:00")
     s.does("uptd SV", f"rights/{right}/answer", answer="partly",
            reason="Yang dikatakannya kepada psikolog hanya atas persetujuannya")  # fmt: skip
