@@ -68,7 +68,7 @@ class Right(Code):
     CORRECTION = "correction", "Memperbaiki data", "To correct it"
     RESTRICTION = "restriction", "Membatasi pemakaian data", "To restrict its use"
     ERASURE = "erasure", "Menghapus data", "To erase it"
-    WITHDRAWAL = "withdrawal", "Menarik persetujuan", "To take back what was agreed to"
+    WITHDRAWAL = "withdrawal", "Mencabut persetujuan", "To take back what was agreed to"
 
 
 class RightAnswer(Code):
@@ -77,4 +77,4 @@ class RightAnswer(Code):
     GRANTED = "granted", "Dikabulkan", "Granted"
     PARTLY = "partly", "Dikabulkan sebagian", "Granted in part"
     REFUSED = "refused", "Tidak dikabulkan", "Refused"
-    TAKEN_BACK = "taken-back", "Ditarik kembali oleh yang meminta", "Taken back by who asked"
+    TAKEN_BACK = "taken-back", "Dicabut oleh yang meminta", "Taken back by who asked"

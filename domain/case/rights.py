@@ -68,7 +68,7 @@ ASKED_FOR_HER = who_reported(lambda event, case: case.of(Rights).asked[event.rig
     Words("Permintaan atas haknya dicatat", "Request about her rights recorded"),
     her=Words("Permintaan Anda atas data Anda dicatat", "Your request about your data was recorded"),
     means="Penyintas, atau yang berbicara baginya, meminta melihat, memperbaiki, membatasi, atau menghapus data, atau "
-    "menarik persetujuannya. Penanggung jawab menjawab paling lambat pada `answer_by`.",
+    "mencabut persetujuannya. Penanggung jawab menjawab paling lambat pada `answer_by`.",
     step=Step.CONSENT,
     calls={"rule": VERSION_OF_TIMES},
 )
@@ -156,7 +156,7 @@ DUE = Cause(Words("permintaan itu menunggu", "it was to be raised that it waits"
     where=TAKES_PART_ALSO_ENDED,
     extent=Extent.OWN_WORDS,
     means="Mencatat bahwa penyintas, atau yang berbicara baginya, meminta melihat, memperbaiki, membatasi, atau "
-    "menghapus data, atau menarik persetujuannya. Penanggung jawab menjawab dalam 3 x 24 jam.",
+    "menghapus data, atau mencabut persetujuannya. Penanggung jawab menjawab dalam 3 x 24 jam.",
     tag="consent",
     example={"kind": "access", "said_by": ["survivor"], "obtained": "verbal"},
     mints="right",
@@ -172,7 +172,7 @@ class AskRight(RightFacts, frozen=True, kw_only=True):
     by=REVIEW,
     where=LEADS_ALSO_ENDED.to(WAITING, by="right"),
     extent=Extent.MOVE,
-    means="Menjawab permintaan atas haknya: dikabulkan, sebagian, ditolak dengan alasan, atau ditarik kembali.",
+    means="Menjawab permintaan atas haknya: dikabulkan, sebagian, ditolak dengan alasan, atau dicabut.",
     tag="consent",
     example={"answer": "partly", "reason": "Keterangan kepada psikolog hanya atas persetujuannya."},
 )
