@@ -8,7 +8,7 @@ Agencies were promised that the other lists are closed: one more value is a new 
 
 from .clock_codes import AskedOf, ClockDuty, ClockEnd, ClockStart, OrderKind
 from .code import Code
-from .persons import AgeBasis, Capacity, Identifier, NikWarning, Saying, SetAside
+from .persons import AgeBasis, Capacity, Identifier, NikWarning, Right, RightAnswer, Saying, SetAside
 from .violence import ClockNeed, GbvType, Need, Place, RiskLevel, SexualKind, ToldBy, ViolenceForm, YesNo
 
 
@@ -359,6 +359,8 @@ CODE_LISTS: dict[str, type[Code]] = {
     "consent-by": ConsentBy,
     "set-aside": SetAside,
     "sayings": Saying,
+    "rights": Right,
+    "right-answers": RightAnswer,
     "obtained": Obtained,
     "stop-about": StopAbout,
     "legal-bases": LegalBasis,
