@@ -12,7 +12,7 @@ HIGHEST: Final[dict[str, int]] = {
     "case.ActionAgreed": 1,
     "case.ActionDone": 1,
     "case.AgeAssessed": 1,
-    "case.AllegedPerpetratorRecorded": 1,
+    "case.AllegedPerpetratorRecorded": 2,
     "case.AssignmentEnded": 1,
     "case.AssignmentLapsed": 1,
     "case.BestInterestDecided": 1,

@@ -12,12 +12,13 @@ from ..casefile.clocks import ClockStarted
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.duties import Duties, DutiesFound, takes_away
 from ..casefile.evolving import applies, evolve
+from ..casefile.speaking import NamesTheAccused, require_not_her
 from ..casefile.state import EMPTY, Case, Part
 from ..casefile.windows import clock_id, is_for, superseded
 from ..causes import Cause, When
 from ..clock_codes import ClockDuty, ClockEnd, ClockStart
 from ..compartment import Compartment, Coordination, Health, Incident, Legal, Safety
-from ..declaring import Shared, Step, asked, defaults_unsaid, field, happened, name_fields
+from ..declaring import Shared, Step, asked, defaults_unsaid, field, happened, name_fields, not_asked
 from ..fact import Act, AgencyCode, Fact, IncidentId, Short, Text, recorded
 from ..pathways import PATHWAYS
 from ..persistent import put
@@ -105,7 +106,7 @@ class IncidentCorrected(IncidentFacts, frozen=True, kw_only=True, tag="case.Inci
     reason: Incident[Text]
 
 
-class PerpetratorFacts(Fact, frozen=True, kw_only=True):
+class PerpetratorFacts(NamesTheAccused, frozen=True, kw_only=True):
     name: Legal[Short | None] = None
     relation: Legal[Short | None] = None
     description: Legal[Text | None] = None
@@ -119,6 +120,7 @@ class PerpetratorFacts(Fact, frozen=True, kw_only=True):
     step=Step.REPORT,
     shared=Shared.STORY,
     withheld={"name": OF_OTHERS, "description": OF_OTHERS},
+    earlier=(not_asked("speaks_as"),),
 )
 class AllegedPerpetratorRecorded(PerpetratorFacts, frozen=True, kw_only=True, tag="case.AllegedPerpetratorRecorded"):
     """Who is said to have done it (terlapor)."""
@@ -186,12 +188,12 @@ class CorrectIncident(IncidentFacts, frozen=True, kw_only=True):
     by=CASE_WORK,
     where=TAKES_PART,
     extent=Extent.OWN_WORDS,
-    means="Mencatat siapa yang diduga melakukannya.",
+    means="Mencatat terlapor; dan sebagai apa ia dapat berbicara bagi korban (`speaks_as`): itu dikesampingkan.",
     tag="intake",
     example={"relation": "kerabat", "danger": "Tinggal serumah."},
 )
 class RecordAllegedPerpetrator(PerpetratorFacts, frozen=True, kw_only=True):
-    """Record who is said to have done it."""
+    """Record who is said to have done it. As what they could speak for her (`speaks_as`) the lead sets them aside."""
 
 
 class Incidents(Part, frozen=True):
@@ -231,6 +233,7 @@ def correct_incident(command: CorrectIncident, case: Case, act: Act, network: Ne
 
 @decides.register
 def record_perpetrator(command: RecordAllegedPerpetrator, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    require_not_her(command.speaks_as or ())
     return [recorded(AllegedPerpetratorRecorded, command, act)]
 
 

@@ -15,9 +15,17 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from ..casefile.consenting import stands
-from ..casefile.deciding import Network, decides, fresh
+from ..casefile.deciding import Network, decides, follows, fresh
 from ..casefile.evolving import applies
-from ..casefile.speaking import Decision, Speaking, heard, is_doubted, speaks_alone
+from ..casefile.speaking import (
+    Decision,
+    NamesTheAccused,
+    Speaking,
+    heard,
+    is_doubted,
+    require_not_her,
+    speaks_alone,
+)
 from ..casefile.state import Case, Consent
 from ..casefile.waiting import waits
 from ..codes import ConsentBy
@@ -30,6 +38,7 @@ from ..refusal import AlreadyDone, Invalid, Unknown
 from ..standing.relations import Extent
 from ..standing.roles import CASE_WORK, REVIEW
 from ..standing.rows import LEADS, Row, Second
+from ..standing.rule import is_the_leads
 from ..words import Words
 
 Speakers = Annotated[frozenset[ConsentBy], Meta(min_length=1)]
@@ -306,17 +315,21 @@ def decide_best_interest(command: DecideBestInterest, case: Case, act: Act, netw
 def set_speaker_aside(command: SetSpeakerAside, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     if command.set_aside is None:
         raise Invalid(field="set_aside", must=Words("harus disebut", "be said"))
-    if ConsentBy.SURVIVOR in command.speakers:
-        raise Invalid(
-            field="speakers",
-            must=Words(
-                "tidak boleh penyintas: tidak seorang pun mengesampingkannya",
-                "not be the survivor: nobody sets her aside",
-            ),
-        )
+    require_not_her(command.speakers)
     if command.speakers <= case.of(Speaking).set_aside:
         raise AlreadyDone(what="setting them aside")
     return [recorded(SpeakerSetAside, command, act)]
+
+
+@follows
+def set_aside_who_is_accused(before: Case | None, after: Case, change: Fact, act: Act) -> Iterable[Fact]:
+    """Whoever names the accused need not think of it a second time. By another agency's word nobody is silenced: the
+    lead reads it, and decides."""
+    if before is None or not isinstance(change, NamesTheAccused) or not change.speaks_as:
+        return
+    if is_the_leads(after, act) and not change.speaks_as <= after.of(Speaking).set_aside:
+        why = {"speakers": change.speaks_as, "set_aside": SetAside.ALLEGED_PERPETRATOR, "reason": None}
+        yield recorded(SpeakerSetAside, change, act, **why)
 
 
 @decides.register

@@ -4,7 +4,7 @@ withdraws nothing.
 Several subjects hear somebody speak (a consent, a refusal, a withdrawal, a mere *stop*), so it lies here.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from datetime import datetime
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from ..age_table import BELOW_12, INSTEAD_OF_AGE, PARENTS, ROWS, AgeRow, Assent
 from ..codes import AgeGroup, ConsentBy
-from ..compartment import Coordination, Psychosocial
+from ..compartment import Coordination, Legal, Psychosocial
 from ..declaring import Step, happened, name_fields
 from ..declaring import field as named
 from ..fact import Act, ConsentId, DecisionId, Fact, Recipient, Text, recorded
@@ -59,6 +59,13 @@ class SaidWithoutEffect(Fact, frozen=True, kw_only=True, tag="case.SaidWithoutEf
     consent: Coordination[ConsentId | None] = None
     recipients: Coordination[frozenset[Recipient]] = frozenset()
     remark: Psychosocial[Text | None] = None
+
+
+class NamesTheAccused(Fact, frozen=True, kw_only=True):
+    """Says who is accused, and in which capacities that one could speak for her."""
+
+    speaks_as: Legal[frozenset[ConsentBy] | None] = None
+    """None: nobody said. Of the lead's word they are set aside with it."""
 
 
 class Consenting(Protocol):
@@ -124,6 +131,18 @@ def require_another(case: Case, said_by: Set[ConsentBy], by_alleged: bool | None
                 " false bila orang lain",
                 "be said, as somebody is set aside in this case: true where that is who speaks, false where it is"
                 " another person",
+            ),
+        )
+
+
+def require_not_her(speakers: Iterable[ConsentBy]) -> None:
+    """Raises Invalid where she would be set aside herself."""
+    if ConsentBy.SURVIVOR in speakers:
+        raise Invalid(
+            field="speakers",
+            must=Words(
+                "tidak boleh penyintas: tidak seorang pun mengesampingkannya",
+                "not be the survivor: nobody sets her aside",
             ),
         )
 
@@ -209,6 +228,12 @@ def is_same(one: Set[ConsentBy], other: Set[ConsentBy]) -> bool:
 
 name_fields(
     saying=named("Yang dikatakan", "What was said", ("Yang dikatakan", "What was said")),
+    speaks_as=named(
+        "Dapat berbicara bagi korban sebagai",
+        "Could speak for the survivor as",
+        ("Dapat berbicara bagi Anda sebagai", "Could speak for you as"),
+        unsaid=("tidak disebutkan", "not said"),
+    ),
     by_alleged=named(
         "Diucapkan terlapor",
         "Said by the alleged perpetrator",

@@ -67,6 +67,10 @@ class To(Enum):
     )
     IDENTIFIES = Words("yang boleh membuka identitas dari penanggung jawab", "may open the lead's record of who she is")
     ENDED_IT = Words("yang mencatat bahwa ia berakhir", "recorded that it ended")
+    ENDED_OWN = Words(
+        "penanggung jawab kasus, atau yang wajib menurut undang-undang, yang mencatat bahwa ia berakhir",
+        "leads the case, or owes the duty by law, and recorded its end",
+    )
     ANYBODY = Words("siapa pun yang ikut serta", "whoever takes part")
     SYSTEM = Words("sistem, bukan untuk instansi yang ikut serta", "the system, for no agency that takes part")
 
@@ -112,7 +116,9 @@ ROWS = (
     _row(W.RULE_OUT, CARE, CASE_WORK, To.LEAD, To.KNOWS_HER),
     _row(W.RULE_IN, CARE, CASE_WORK, To.LEAD, To.IDENTIFIES),
     _row(W.RESUME, CARE, AT_WORK, To.CARER),
-    _row(W.RESUME, CARE | LAW, CASE_WORK, To.ENDED_IT),
+    _row(W.RESUME, CARE, CASE_WORK, To.ENDED_IT),
+    # the police's acceptance meets the report of others: that this was a slip is not theirs to say, days after
+    _row(W.RESUME, LAW, CASE_WORK, To.ENDED_OWN),
     _row(W.RESUME, CARE | LAW, SUPERVISION, To.LEAD),
 )
 """The whole of it: what does not stand here does not follow. That a duty of law ends without what it is for takes two
@@ -229,5 +235,9 @@ OF_CLOCK: Mapping[To, Callable[[Clock, Case, Act], bool]] = {
     To.COURT: lambda clock, case, act: act.kind is AgencyKind.JUSTICE and _was_told(clock, case, act),
     To.APART: lambda clock, case, act: act.agency == clock.author and act.kind not in owed_by(clock.duty, case),
     To.ENDED_IT: lambda clock, case, act: act.agency in (clock.ended_by, clock.met_by),
+    To.ENDED_OWN: lambda clock, case, act: (
+        act.agency in (clock.ended_by, clock.met_by)
+        and (act.agency == case.lead or act.kind in owed_by(clock.duty, case))
+    ),
 }
 """What makes an agency what it is to a case, and to a clock."""

@@ -140,6 +140,7 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
         "relation": "neighbour",
         "description": "tall",
         "danger": "owns a knife",
+        "speaks_as": frozenset({k.ConsentBy.GUARDIAN}),
     },
     ClockStarted: {
         "clock": an_id("clock"),

@@ -16,13 +16,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from story import (
+    CLOCK,
     DAY,
     HOUR,
     NETWORK,
     NOON,
     R1,
+    When,
     act,
     an_id,
+    brought_to,
+    clock,
     consent,
     draft,
     entries,
@@ -33,6 +37,7 @@ from story import (
     opened,
     say,
     sent,
+    the_case,
 )
 
 from rujukan.domain.case import Case, decide
@@ -50,6 +55,7 @@ from rujukan.domain.casefile.evolving import fold_log, said
 from rujukan.domain.clock_codes import AskedOf, ClockDuty, ClockEnd, OrderKind
 from rujukan.domain.codes import Channel, ReferralStatus, Reporter, Role, Service, Sex
 from rujukan.domain.fact import Act, Fact
+from rujukan.domain.pathways import CURRENT
 from rujukan.domain.refusal import Invalid, Refusal, WrongMove
 from rujukan.domain.standing.rule import second_needed
 from rujukan.domain.violence import ClockNeed, GbvType, ToldBy, ViolenceForm, YesNo
@@ -309,6 +315,26 @@ def test_an_end_is_undone_by_who_recorded_it_a_clinician_or_the_lead_s_superviso
     except Refusal:
         done = False
     assert done == resumes
+
+
+@pytest.mark.parametrize(
+    ("by", "role", "resumes"),
+    [
+        ("polres", Role.CASE_WORKER, False),
+        ("polres", Role.SUPERVISOR, False),
+        ("uptd-ppa", Role.CASE_WORKER, False),
+        ("uptd-ppa", Role.SUPERVISOR, True),
+    ],
+)
+def test_what_the_police_s_acceptance_met_of_others_the_police_do_not_undo(by: str, role: Role, resumes: bool) -> None:
+    """Days after, when its time is over, that would make a breach of the lead's which was none."""
+    met = (say(ClockMet, clock=CLOCK, in_time=True), "polres")
+    duty = replace(clock(NOON + 3 * DAY), duty=ClockDuty.REPORT_TO_POLICE, need=ClockNeed.REPORT_TO_POLICE)
+    began = replace(opened(), pathway=CURRENT.version)
+    case = the_case(began, duty, met, consent(to="polres"), *brought_to(ReferralStatus.IN_PROGRESS, to="polres"))
+    resume = say(ResumeClock, NOON + 4 * DAY, clock=CLOCK, reason="r")
+    result = When(case, resume, later(act(by, role), 4 * DAY), NETWORK)
+    assert bool(result.events) == resumes, repr(result.refusal)
 
 
 # Honest paths ----------------------------------------------------------------------------------------------------

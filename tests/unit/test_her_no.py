@@ -30,6 +30,7 @@ from story import (
 from rujukan.domain.case.ages import AssessAge
 from rujukan.domain.case.consents import ConsentGiven, ConsentNarrowed, ConsentWithdrawn, GiveConsent, RefuseConsent
 from rujukan.domain.case.identity import IdentifySurvivor
+from rujukan.domain.case.incidents import AllegedPerpetratorRecorded, RecordAllegedPerpetrator
 from rujukan.domain.case.speaking import (
     BestInterestDecided,
     CapacityRecorded,
@@ -42,7 +43,7 @@ from rujukan.domain.case.stopping import ConfirmStop, ContradictStop, StopSharin
 from rujukan.domain.casefile.ages import AgeAssessed
 from rujukan.domain.casefile.evolving import fold_log
 from rujukan.domain.casefile.evolving import said as as_said
-from rujukan.domain.casefile.speaking import SaidWithoutEffect
+from rujukan.domain.casefile.speaking import SaidWithoutEffect, Speaking
 from rujukan.domain.casefile.state import Case
 from rujukan.domain.casefile.stopping import SharingStopped, Stops, as_if_answered
 from rujukan.domain.codes import AgeGroup, AgencyKind, ConsentBy, Obtained, ReferralStatus, Service, StopAbout
@@ -242,6 +243,27 @@ def test_who_is_set_aside_agrees_to_nothing_in_another_hat(aside_as: ConsentBy, 
     assert isinstance(unsaid.refusal, Invalid) or [type(event) for event in unsaid.events] == [SaidWithoutEffect]
     theirs.then_only(SaidWithoutEffect)
     story.when(agrees(speaks_as, by_alleged=False), by=later(LEAD, HOUR)).then_only(ConsentGiven)
+
+
+@pytest.mark.parametrize("speaks_as", MAY_BE_THE_SAME)
+def test_whoever_names_the_accused_sets_them_aside_and_another_agency_than_the_lead_silences_nobody(
+    speaks_as: ConsentBy,
+) -> None:
+    accused = say(RecordAllegedPerpetrator, relation="her father", speaks_as=frozenset({speaks_as}))
+    gave = say(ConsentGiven, **scope(C1), given_by=frozenset({speaks_as}), obtained=Obtained.WRITTEN)
+    story = given(*of(A.SMALL_CHILD), gave)
+    case = story.when(accused).then_only(AllegedPerpetratorRecorded, SpeakerSetAside)
+    assert case.consents[C1].doubted
+    assert case.of(Speaking).set_aside == {speaks_as}
+    When(case, accused, LEAD, NETWORK).then_only(AllegedPerpetratorRecorded)
+    given(*of(A.SMALL_CHILD), *a_part_of_it()).when(accused, by=SCHOOL).then_only(AllegedPerpetratorRecorded)
+
+
+def test_naming_the_accused_sets_nobody_aside_of_whom_it_is_not_said_and_never_her() -> None:
+    accused = say(RecordAllegedPerpetrator, relation="a neighbour")
+    given(*of(A.ADULT)).when(accused).then_only(AllegedPerpetratorRecorded)
+    hers = say(RecordAllegedPerpetrator, speaks_as=frozenset({B.SURVIVOR}))
+    given(*of(A.ADULT)).when(hers).refused(Invalid, field="speakers")
 
 
 @pytest.mark.parametrize("by", [B.PARENT, B.GUARDIAN, B.CAREGIVER])
