@@ -20,6 +20,7 @@ import pytest
 from conftest import Running
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from patience import PATIENCE_SECONDS
 from some import examples, some
 
 from rujukan.api.app import READS
@@ -109,7 +110,7 @@ def test_a_method_that_an_address_has_not_is_told_all_that_it_has(
 def test_what_is_no_request_is_answered_with_a_problem(running: Running, rubbish: bytes) -> None:
     """As TLS that came to a port without it: no plain text, and nothing of it repeated."""
     host, port = running.system.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=20) as asking:
+    with socket.create_connection((host, int(port)), timeout=PATIENCE_SECONDS) as asking:
         asking.sendall(rubbish)
         answer = b"".join(iter(lambda: asking.recv(65_536), b""))
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -284,7 +285,7 @@ def test_the_webhook_of_the_page_works_as_it_stands(running: Running) -> None:
     }
     script = block.replace("localhost:8129", running.system.url).replace("curl -s ", "curl -s -w '\\n%{http_code}\\n' ")
     ran = subprocess.run(
-        ["bash", "-c", script], env={**os.environ, **tokens}, capture_output=True, text=True, timeout=120
+        ["bash", "-c", script], env={**os.environ, **tokens}, capture_output=True, text=True, timeout=PATIENCE_SECONDS
     )
     assert re.findall(r"^(\d{3})$", ran.stdout, re.MULTILINE) == ["200"] * 4, ran.stdout + ran.stderr
     assert "whsec_" in ran.stdout

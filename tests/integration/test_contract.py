@@ -22,6 +22,7 @@ from conftest import Running
 from msgspec.structs import replace
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
+from patience import PATIENCE_SECONDS
 
 from rujukan.api.actions import AGENCY_ACTIONS, CASE_ACTIONS, MADE_HERE, OPENING, PROPOSAL_ACTIONS, Action
 from rujukan.api.application.casework import Casework
@@ -225,7 +226,9 @@ def test_a_client_can_be_generated(document: dict[str, Any], tmp_path: Path) -> 
     command = [sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none"]
     made = tmp_path / "client"
     subprocess.run(
-        [*command, "--path", str(tmp_path / "openapi.json"), "--output-path", str(made)], check=True, timeout=150
+        [*command, "--path", str(tmp_path / "openapi.json"), "--output-path", str(made)],
+        check=True,
+        timeout=PATIENCE_SECONDS,
     )
     page = (made / "models" / "referral_entry_page.py").read_text()
     assert re.search(r"items: list\[.?ReferralEntry.?\]", page)

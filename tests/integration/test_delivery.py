@@ -290,7 +290,7 @@ def test_a_handler_that_fails_gets_the_delivery_again_and_nothing_overtakes_it(w
 def test_a_forged_message_is_passed_over_and_noted(world):
     topics.ensure(KafkaAdminClient(bootstrap_servers=world.bootstrap, **topics.ADMIN), ["lbh"])
     producer = KafkaProducer(bootstrap_servers=world.bootstrap, **topics.PRODUCER)
-    producer.send(topics.topic_of("lbh"), value=b"forged", key=b"k", headers=[], partition=0).get(10)
+    producer.send(topics.topic_of("lbh"), value=b"forged", key=b"k", headers=[], partition=0).get(PATIENCE_SECONDS)
     producer.close()
     sub, _ = world.subscription("lbh", file="forged.db")
     assert eventually(lambda: sub.rejected >= 1)

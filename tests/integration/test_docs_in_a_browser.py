@@ -98,7 +98,7 @@ def browser(at: Path) -> Iterator[Tab]:
     finally:
         os.close(into)
         running.terminate()
-        running.wait(30)
+        running.wait(PATIENCE_SECONDS)
 
 
 @pytest.fixture

@@ -317,12 +317,12 @@ def test_a_replay_from_the_feed_ends_at_the_present(server, tmp_path, begin, cas
     assert server.said == []
 
 
-def test_it_ends_at_once_while_a_long_poll_waits(server, tmp_path):
+def test_it_ends_at_once_while_a_long_poll_waits(server, tmp_path, monkeypatch):
+    """Long before the poll would be answered."""
+    monkeypatch.setattr(feed_source, "WAIT_SECONDS", 2 * round(PATIENCE_SECONDS))
     receiving = Receiving(tmp_path, FeedSource(AGENCY, feed_of(server)))
     assert eventually(lambda: any("wait=" in path for path in server.asked))
-    began = time.monotonic()
     receiving.end()
-    assert time.monotonic() - began < 5
 
 
 def test_an_answer_too_large_is_asked_for_in_smaller_pages(server, monkeypatch):

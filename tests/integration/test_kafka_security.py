@@ -135,7 +135,7 @@ def send(access: KafkaAccess, topic: str, value: bytes = b"x", **more: Any) -> A
     try:
         if more:
             producer.init_transactions()
-        return producer.send(topic, value, partition=0).get(10)
+        return producer.send(topic, value, partition=0).get(PATIENCE_SECONDS)
     finally:
         producer.close(timeout=1)
 
@@ -238,9 +238,9 @@ def test_what_an_agency_wrote_compressed_is_read_a_little_at_a_time(world):
     packing = {"compression_type": "gzip", "max_request_size": 10**9}
     at, bomb = TopicPartition(OWN[1], 0), b"0" * 30_000_000
     with closing(KafkaProducer(**{**topics.PRODUCER, **packing}, **world.access(MINE).options())) as producer:
-        first = producer.send(at.topic, bomb, partition=0).get(30).offset
+        first = producer.send(at.topic, bomb, partition=0).get(PATIENCE_SECONDS).offset
         for _ in range(5):
-            producer.send(at.topic, bomb, partition=0).get(30)
+            producer.send(at.topic, bomb, partition=0).get(PATIENCE_SECONDS)
     service = world.cluster.access(SERVICE_USER)
     with closing(KafkaConsumer(**{**topics.CONSUMER, **acknowledging.FETCH}, **service.options())) as consumer:
         consumer.assign([at])
@@ -254,7 +254,7 @@ def test_what_an_agency_wrote_compressed_is_read_a_little_at_a_time(world):
 def test_what_an_agency_claims_of_the_time_counts_for_nothing(world):
     far = int((time.time() + 10 * 365 * 24 * 3600) * 1000)
     with closing(KafkaProducer(**topics.PRODUCER, **world.access(MINE).options())) as producer:
-        stored = producer.send(OWN[1], b"x", partition=0, timestamp_ms=far).get(10)
+        stored = producer.send(OWN[1], b"x", partition=0, timestamp_ms=far).get(PATIENCE_SECONDS)
     assert abs(stored.timestamp / 1000 - time.time()) < 60, "it would stay for ten years"
 
 

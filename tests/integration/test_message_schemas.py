@@ -143,5 +143,5 @@ def test_asyncapis_own_parser_finds_nothing_wrong(tmp_path: Path) -> None:
 def _parsed(document: Path) -> list[dict[str, object]]:
     """What the parser finds, and last what it read."""
     said = ["node", "check.mjs", str(document)]
-    run = subprocess.run(said, cwd=document.parent, capture_output=True, timeout=60, check=True)
+    run = subprocess.run(said, cwd=document.parent, capture_output=True, timeout=PATIENCE_SECONDS, check=True)
     return [json.loads(line) for line in run.stdout.splitlines()]

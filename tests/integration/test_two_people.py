@@ -48,7 +48,7 @@ class House:
         token = self.running.issuer.token(person, agency or self.code, [role])
         purpose = PURPOSE.get(role, Purpose.COORDINATION).value
         headers = {"Authorization": f"Bearer {token}", "Purpose-Of-Use": purpose}
-        return httpx.Client(base_url=self.running.system.url, headers=headers, timeout=60)
+        return httpx.Client(base_url=self.running.system.url, headers=headers, timeout=PATIENCE_SECONDS)
 
     @contextmanager
     def as_member(self, person: UUID, role: Role, agency: str | None = None) -> Iterator[httpx.Client]:

@@ -161,7 +161,7 @@ def test_a_witness_killed_at_any_moment_never_goes_back_on_what_it_answered(tmp_
         killer.start()
         try:
             while size < len(GROWN):
-                answer = httpx.post(url, content=asked(GROWN[: size + 1], size), timeout=5)
+                answer = httpx.post(url, content=asked(GROWN[: size + 1], size), timeout=PATIENCE_SECONDS)
                 if answer.status_code == 409:
                     size = int(answer.text)
                     continue
@@ -280,7 +280,7 @@ def test_a_witness_answers_rubbish_with_a_status_and_goes_on(opened, kind, capfd
     witness = opened()
     with WitnessServer(witness) as server:
         server.start()
-        with socket.create_connection(server.server_address[:2], timeout=5) as line:
+        with socket.create_connection(server.server_address[:2], timeout=PATIENCE_SECONDS) as line:
             line.sendall(RAW[kind])
             said = line.recv(4096)
         assert said.split(b" ")[1] in (b"400", b"404")
