@@ -327,13 +327,13 @@ class Running:
         finally:
             file.unlink()
 
-    def log(self) -> list[Followed]:
-        """All that is in the log now. Who follows the log goes as far as the register is, which another process
-        keeps: so this waits for it first."""
+    def log(self, after: int = 0) -> list[Followed]:
+        """All that is in the log now, behind a position. Who follows the log goes as far as the register is, which
+        another process keeps: so this waits for it first."""
         with composition.follower(self.settings) as source:
             head = source.store.head()
             assert source.head() >= head, "the register did not come so far"
-            return [followed for page in source.pages(0) for followed in page]
+            return [followed for page in source.pages(after) for followed in page]
 
     def stop(self) -> None:
         """Hang up, and stop the system."""
