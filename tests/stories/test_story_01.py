@@ -16,6 +16,7 @@ pytestmark = pytest.mark.thorough
 SCOPE = {"compartments": ["health"], "recipients": ["rsud"], "purposes": ["care"], "obtained": "written"}
 CARE = "identity contact incident health"
 PROTECTION = "identity incident safety contact"
+GRANDMOTHER = {"given_by": ["trusted-adult"], "by_alleged": False}
 INCIDENT = {
     "forms": ["seksual", "fisik"],
     "gbv_type": "sexual-assault",
@@ -69,7 +70,9 @@ def test_the_toddler_whose_father_is_the_suspect(story: Story) -> None:
 
     # 4: 10:20 two people let the grandmother speak for the child
     s.at("10:20")
-    s.refused("uptd CW1", "consents", "consent-from-wrong-person", **SCOPE, given_by=["trusted-adult"])
+    s.refused(
+        "uptd CW1", "consents", "consent-from-wrong-person", **SCOPE, given_by=["trusted-adult"], by_alleged=False
+    )
     lets = {"lets": ["trusted-adult"], "reason": "Ayah terlapor, ibu tidak terjangkau, nenek aman"}
     waits = s.does("uptd CW1", "best-interest-decisions", **lets)
     with pytest.raises(Refused):
@@ -79,13 +82,16 @@ def test_the_toddler_whose_father_is_the_suspect(story: Story) -> None:
 
     # 5: 10:25 she consents; the child is not asked
     s.at("10:25")
-    s.refused("uptd CW1", "consents", "invalid", **SCOPE, given_by=["trusted-adult"], child_assent=True)
+    s.refused(
+        "uptd CW1", "consents", "invalid", **SCOPE, given_by=["trusted-adult"], by_alleged=False, child_assent=True
+    )
     s.refused("uptd CW1", "consents", "consent-from-wrong-person", **SCOPE, given_by=["survivor"])
     s.consents(
         "uptd CW1",
         "rsud",
         CARE,
         given_by=["trusted-adult"],
+        by_alleged=False,
         speaker="Nenek dari pihak ibu",
         expires_at="2026-05-16T00:00:00+08:00",
         text_version="2026-1",
@@ -175,7 +181,7 @@ def test_the_toddler_whose_father_is_the_suspect(story: Story) -> None:
 
     # dinsos refers on no more than it was sent
     on = {"recipient": "lsm", "service": "psikososial", "urgency": "urgent", "purpose": "protection"}
-    s.consents("dinsos CW", "lsm", CARE, "protection", given_by=["trusted-adult"])
+    s.consents("dinsos CW", "lsm", CARE, "protection", given_by=["trusted-adult"], by_alleged=False)
     onward = s.does("dinsos CW", "referrals", **on, compartments=["identity", "health"])
     refusal = s.refused("dinsos CW", f"referrals/{onward}/sending", "beyond-reach")
     assert refusal.about["about"]["compartments"] == ["health"]
