@@ -16,7 +16,6 @@ pytestmark = pytest.mark.thorough
 SCOPE = {"compartments": ["health"], "recipients": ["rsud"], "purposes": ["care"], "obtained": "written"}
 CARE = "identity contact incident health"
 PROTECTION = "identity incident safety contact"
-GRANDMOTHER = {"given_by": ["trusted-adult"], "by_alleged": False}
 INCIDENT = {
     "forms": ["seksual", "fisik"],
     "gbv_type": "sexual-assault",
