@@ -12,6 +12,7 @@ from ...domain.case.documents import DocumentAttached
 from ...domain.catalogue import version_of
 from ...domain.compartment import Compartment
 from ...domain.fact import Act, Fact
+from ...domain.proposal import ProposalMade
 from ..database import Pool
 from ..unforeseen import where
 from . import sealed_record
@@ -27,6 +28,12 @@ __all__ = ["Conflict", "EventStore", "Idempotency", "LogUnavailable", "Opened", 
 
 Wanted = Mapping[int, frozenset[Compartment]]
 OpenedAt = Mapping[int, tuple[frozenset[Compartment], Mapping[Compartment, bytes]]]
+
+
+def because_of(event: Fact) -> UUID | None:
+    """What an event is stored because of, in clear, where that is more than the request: of a proposal on a case, that
+    case. Its sealed parts die with the case, and the database lets them die with no other (ERASURE.md)."""
+    return UUID(event.target) if isinstance(event, ProposalMade) and event.on == "case" else None
 
 
 class Stream(NamedTuple):
@@ -127,7 +134,7 @@ class EventStore:
                     whose.actor,
                     whose.agency,
                     correlation,
-                    causation,
+                    because_of(event) or causation,
                 )
                 stored.append(StoredEvent(stream.id, header.version, topic, sealed_record.seal(header, plain, keys)))
                 if isinstance(event, DocumentAttached):

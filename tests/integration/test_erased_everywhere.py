@@ -304,6 +304,7 @@ def test_no_service_role_destroys_of_a_proposal_what_no_erasure_names(
             (case, 1, proposal, [int(C.SAFETY)]),  # that case is not erased
             (erased, version, proposal, [int(C.COORDINATION)]),
             (erased, version, case, [int(C.SAFETY)]),  # that is no proposal
+            (erased, version, proposal, [int(C.SAFETY)]),  # that proposal is on another case
         ):
             row = db.execute(
                 "SELECT log.erase_proposal_keys(%s, %s, %s, %s)", (stream, of, at, compartments)

@@ -14,6 +14,7 @@ WRITTEN_OUT = {
     "infra/migrations/0018_leases.sql": {Lock.DATA_KEYS},
     "infra/migrations/0038_proposals_of_erased.sql": {Lock.DATA_KEYS},
     "infra/migrations/0041_kept.sql": {Lock.DATA_KEYS},
+    "infra/migrations/0049_proposals_name_their_case.sql": {Lock.DATA_KEYS},
 }
 
 
