@@ -59,6 +59,8 @@ class TimelineEntry(Line, frozen=True, omit_defaults=True):
 
     data: Data
     withheld: list[str] = []
+    struck_by: int | None = None
+    """It was wrong, as the entry of that number says."""
 
 
 class ReferralView(Struct, frozen=True):
@@ -262,6 +264,7 @@ def _entry(row: TimelineRow, seen: Seen) -> TimelineEntry:
         row.author,
         data_of(seen.segments),
         withheld(seen),
+        row.struck_by,
     )
 
 

@@ -97,11 +97,13 @@ def _report(
     wanted = [(w, all) for w in rooms.casework.written(case)]
     found = rooms.reading.open(asked, case, wanted, WHAT, basis=BASIS)
     records = [
-        about.Record(s.of.position, s.of.topic, s.of.at, s.of.author, _values(s.segments.values())) for s in found.seen
+        about.Record(s.of.position, s.of.topic, s.of.at, s.of.author, _values(s.segments.values()), s.of.version)
+        for s in found.seen
     ]
     names = _names(rooms, language)
     hiding = about.hideouts(records, names)
-    recorded = [about.recorded(r, language, names, hiding) for r in records]
+    struck = about.struck(records)
+    recorded = [about.recorded(r, language, names, hiding, struck.get(r.version)) for r in records]
     readings = rooms.reading.readings(asked, case, found)
     looked = [about.looked(_reading(w), language, names, hiding) for w in readings.found]
     chosen = frozenset(lines.split(",")) if lines else frozenset[str]()

@@ -310,6 +310,15 @@ class DocumentKind(Code):
     OTHER = "other", "Lainnya", "Other"
 
 
+class StruckBecause(Code):
+    """Why an entry is wrong."""
+
+    ANOTHER_PERSON = "another-person", "Tentang orang lain", "It is about another person"
+    NOT_ACCURATE = "not-accurate", "Tidak tepat", "Not accurate"
+    RECORDED_TWICE = "recorded-twice", "Tercatat dua kali", "Recorded twice"
+    OTHER = "other", "Lainnya", "Other"
+
+
 class HoldKind(Code):
     """For what nothing of a case may be destroyed."""
 
@@ -375,6 +384,7 @@ CODE_LISTS: dict[str, type[Code]] = {
     "asked-of": AskedOf,
     "document-kinds": DocumentKind,
     "erasure-bases": ErasureBasis,
+    "struck-because": StruckBecause,
     "hold-kinds": HoldKind,
     "hold-ends": HoldEnd,
     "glass-verdicts": GlassVerdict,

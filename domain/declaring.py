@@ -77,6 +77,10 @@ class Happened(NamedTuple):
     earlier: tuple["Upcast", ...]
     """Of each version of its shape that is written no more, the oldest first: how its fields are read as the next has
     them."""
+    struck_by: str = ""
+    """The command that strikes an entry of this kind, by its class's name; empty for what no command strikes."""
+    strikes: str = ""
+    """The field that names the entry that it strikes: who was told of that is told of this."""
 
 
 class Asked(NamedTuple):
@@ -159,13 +163,16 @@ def happened(
     withheld: Mapping[str, Words] = NOTHING,
     calls: Mapping[str, "FieldWords"] = NONE_OF_ITS_OWN,
     earlier: "tuple[Upcast, ...]" = (),
+    struck_by: str = "",
+    strikes: str = "",
 ) -> Callable[[type[F]], type[F]]:
     """Declare an event. Raises TypeError for one without a topic, or declared twice."""
 
     def declare(event: type[F]) -> type[F]:
         if not isinstance(event.__struct_config__.tag, str) or event in HAPPENED:
             raise TypeError(f"{event.__name__} has no topic, or is declared already")
-        HAPPENED[event] = Happened(label, her, means, step, shared, to, about, withheld, calls, earlier)
+        said = Happened(label, her, means, step, shared, to, about, withheld, calls, earlier, struck_by, strikes)
+        HAPPENED[event] = said
         return event
 
     return declare

@@ -10,7 +10,9 @@ The rule, in the order it is asked:
    *and* a live consent covers, and, where the sender does not lead, what the sender could pass on.
    But of a duty of law only the lead and who is addressed learn: when the police's time began, or that they have a
    report, says who else takes part.
-5. Nobody else learns anything, not even that the case exists.
+5. Who was told of an entry that is struck is told that it is, whether it still takes part or not: at least its number.
+   What was struck is told to nobody any more but the lead.
+6. Nobody else learns anything, not even that the case exists.
 
 What it may open again is less: what it was told, as far as it reaches that now, for the purpose that it says. With its
 referral, with the consent, with the lead that ends at once; what it wrote itself it opens for ever.
@@ -40,6 +42,7 @@ from .case.referrals import ReferralSent
 from .case.stopping import StopConfirmed
 from .casefile.clocks import is_of_law
 from .casefile.consenting import ConsentNarrowed
+from .casefile.entries import is_struck, struck_in
 from .casefile.evolving import fold_log, take
 from .casefile.holding import has_report
 from .casefile.state import NOTHING, Case, Glass
@@ -53,7 +56,7 @@ from .notices import NoticeGiven
 from .recovery import HistoryRecovered
 from .standing.reach import NONE, Reaches, Words
 
-RULE = "2026-5"
+RULE = "2026-6"
 """The version of this rule. Who changes what it answers for any case gives it another, and freezes a history of the
 one before in tests/golden/histories."""
 COORDINATION = frozenset({Compartment.COORDINATION})
@@ -207,8 +210,10 @@ class Knowledge(Struct):
                 tell += self._tell(reaches, agency, kind, self.written)
         self.written.append(new)
         everyone = {**after.participants(), **_addressed(new.event, after)}
-        for agency in {new.author: None, **everyone}:
-            tell += self._tell(reaches, agency, everyone.get(agency), (new,))
+        told_of_struck = self._told_of_what(new.event)
+        for agency in {new.author: None, **everyone, **told_of_struck}:
+            has_old = agency in told_of_struck and not after.is_erased
+            tell += self._tell(reaches, agency, everyone.get(agency), (new,), has_old)
         recall = self.ended(after, new.at) if isinstance(new.event, ENDS) else []
         for agency, of, compartments in ((r.agency, r.of.version, r.compartments) for r in recall):
             gone = self.recalled.setdefault(agency, {})
@@ -239,14 +244,30 @@ class Knowledge(Struct):
                 if lost - COORDINATION:
                     yield Recalled(agency, of, lost)
 
+    def _told_of_what(self, event: Fact) -> Mapping[AgencyCode, None]:
+        """Who was told of the entry that an event strikes, whether they still have that or not."""
+        number = struck_in(event)
+        if number is None:
+            return {}
+        return {agency: None for agency in sorted(self.told) if self.told[agency].get(number)}
+
     def _tell(
-        self, reaches: Reaches, agency: AgencyCode, kind: AgencyKind | None, events: Iterable[Written]
+        self,
+        reaches: Reaches,
+        agency: AgencyCode,
+        kind: AgencyKind | None,
+        events: Iterable[Written],
+        speaks_to_it: bool = False,
     ) -> Iterator[Told]:
         known, gone = self.told.setdefault(agency, {}), self.recalled.get(agency, {})
         reached = reaches.of(agency, kind) if kind is not None else NONE
         for of in events:
             before, deleted = known.get(of.version, NOTHING), gone.get(of.version, NOTHING)
             may = _may_learn(reaches.case, of, agency, kind, reached)
+            if speaks_to_it:
+                may |= holds(of) & (reached.on(of.author) | COORDINATION)
+            if is_struck(reaches.case, of.version) and agency not in (of.author, reaches.case.lead):
+                may &= before - deleted
             if not may <= before - deleted:
                 known[of.version] = before | may
                 if deleted:

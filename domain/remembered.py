@@ -15,7 +15,7 @@ from .refusal import plain
 
 assert _subjects.__all__, "every subject has declared its part"
 
-INNER = frozenset({"version", "words", "parts"})
+INNER = frozenset({"version", "words", "parts", "entries", "last_entry"})
 """Of a case: what counts or sums up its events, and says nothing that they do not."""
 RECORDED = "recorded"
 ENTRY = {"used_ids": "entry"}

@@ -71,6 +71,8 @@ class Record(Struct, frozen=True):
     at: datetime
     agency: str
     values: Mapping[str, Any]
+    version: int = 0
+    """Its number in the case."""
 
 
 class Reading(Struct, frozen=True):
@@ -134,6 +136,19 @@ class Agency(Struct, frozen=True):
 Agencies = Callable[[str], Agency]
 
 
+STRUCK = Words("keliru, dicoret {at}", "wrong, struck {at}")
+
+
+def struck(records: Iterable[Record]) -> Mapping[int, datetime]:
+    """Number of each entry that was struck → when that was recorded."""
+    found: dict[int, datetime] = {}
+    for record in records:
+        of = HAPPENED[TOPICS[record.topic]].strikes if record.topic in TOPICS else ""
+        if isinstance(number := record.values.get(of), int):
+            found.setdefault(number, record.at)
+    return found
+
+
 def hideouts(records: Iterable[Record], agencies: Agencies) -> frozenset[str]:
     """Codes of the agencies of these records that may hide her: every shelter, every agency of no known kind, and who
     was asked for a place to hide, or gave one."""
@@ -146,8 +161,15 @@ def hideouts(records: Iterable[Record], agencies: Agencies) -> frozenset[str]:
     return frozenset(found)
 
 
-def recorded(record: Record, language: Language, agencies: Agencies, hiding: frozenset[str] = frozenset()) -> Recorded:
-    """An entry of her file in plain words; `hiding` are the agencies that may hide her."""
+def recorded(
+    record: Record,
+    language: Language,
+    agencies: Agencies,
+    hiding: frozenset[str] = frozenset(),
+    struck_at: datetime | None = None,
+) -> Recorded:
+    """An entry of her file in plain words; `hiding` are the agencies that may hide her. Of one that was struck, its
+    title and every line that she may choose say so."""
     items = [
         item
         for name, compartment in COMPARTMENTS_OF.get(record.topic, {}).items()
@@ -157,11 +179,14 @@ def recorded(record: Record, language: Language, agencies: Agencies, hiding: fro
         items.insert(0, said)
     tells = _speaks_of_hiding(record) or bool(hiding & (_named(record) | {record.agency}))
     event = TOPICS.get(record.topic)
-    title = (HAPPENED[event].her if event is not None else None) or OTHER
+    title = ((HAPPENED[event].her if event is not None else None) or OTHER).said_in(language)
+    if struck_at is not None:
+        mark = STRUCK.said_in(language).format(at=moment(struck_at, language))
+        title, items = f"{title} ({mark})", [replace(item, label=f"{item.label} ({mark})") for item in items]
     return Recorded(
         record.position,
         record.topic,
-        title.said_in(language),
+        title,
         moment(record.at, language),
         agencies(record.agency).name,
         [_on_screen(item) for item in items] if tells else items,

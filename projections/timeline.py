@@ -10,6 +10,7 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
+from ..domain.casefile.entries import struck_in
 from ..domain.casefile.state import compartments_named
 from ..domain.compartment import Compartment
 from ..domain.disclosure import Followed, Told
@@ -28,6 +29,8 @@ class TimelineRow(Struct, frozen=True):
     recorded_at: datetime
     author: str
     compartments: list[int]
+    struck_by: int | None = None
+    """The number of the entry that says that this one was wrong."""
 
 
 class Timeline:
@@ -38,7 +41,7 @@ class Timeline:
         CREATE TABLE timeline (
           agency text NOT NULL, case_id uuid NOT NULL, position bigint NOT NULL, version int NOT NULL,
           topic text NOT NULL, occurred_at timestamptz NOT NULL, recorded_at timestamptz NOT NULL,
-          author text NOT NULL, compartments smallint[] NOT NULL,
+          author text NOT NULL, compartments smallint[] NOT NULL, struck_by int,
           PRIMARY KEY (agency, position)
         );
         CREATE INDEX ON timeline (agency, case_id, version);
@@ -49,12 +52,17 @@ class Timeline:
 
     def fold(self, db: Tables, batch: Sequence[Followed]) -> None:
         told: dict[tuple[str, int], tuple[Told, frozenset[Compartment]]] = {}
+        struck: list[tuple[int, UUID, int, str]] = []
         for followed in batch:
             for t in followed.tell:
                 _, before = told.get((t.agency, t.of.position), (t, frozenset()))
                 told[t.agency, t.of.position] = t, before | t.compartments
+                if (number := struck_in(t.of.event)) is not None:
+                    struck.append((t.of.version, t.of.stream, number, t.agency))
         if told:
             self._upsert(db, told)
+        if struck:
+            db.executemany(_STRUCK, struck)
         drop(db, "timeline", batch)
         for record in (f.written.event for f in batch):
             if isinstance(record, ErasureRecorded):
@@ -84,7 +92,8 @@ def entries(db: Connection[TupleRow], case: UUID, *, after: int = 0, limit: int 
     """What the acting agency was told of a case, in the case's order; `after` is the version to go on from."""
     with db.cursor(row_factory=class_row(TimelineRow)) as cursor:
         return cursor.execute(
-            "SELECT position, version, topic, occurred_at, recorded_at, author, compartments FROM views.timeline"
+            "SELECT position, version, topic, occurred_at, recorded_at, author, compartments, struck_by"
+            " FROM views.timeline"
             " WHERE case_id = %s AND version > %s ORDER BY version LIMIT %s",
             (case, after, limit),
         ).fetchall()
@@ -95,6 +104,8 @@ def told(db: Connection[TupleRow], position: int) -> frozenset[Compartment]:
     row = db.execute("SELECT compartments FROM views.timeline WHERE position = %s", (position,)).fetchone()
     return frozenset(Compartment(c) for c in row[0]) if row else frozenset()
 
+
+_STRUCK: LiteralString = "UPDATE timeline SET struck_by = %s WHERE case_id = %s AND version = %s AND agency = %s"
 
 _FORGET: LiteralString = """
     UPDATE timeline SET compartments = ARRAY(

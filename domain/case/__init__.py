@@ -51,6 +51,7 @@ from . import (  # isort: skip
     glass,
     leave,
     her_report,
+    striking,
 )
 
 __all__ = [
@@ -100,5 +101,6 @@ __all__ = [
     "speaking",
     "staffing",
     "stopping",
+    "striking",
     "uncovered",
 ]

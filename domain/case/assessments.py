@@ -25,6 +25,7 @@ class NeedsFacts(Details, frozen=True, kw_only=True):
     means="Apa yang dibutuhkan penyintas.",
     step=Step.ASSESSMENT,
     shared=Shared.STORY,
+    struck_by="StrikeEntry",
 )
 class NeedsAssessed(NeedsFacts, frozen=True, kw_only=True, tag="case.NeedsAssessed"):
     """What the survivor needs."""
@@ -41,6 +42,7 @@ class RiskFacts(Fact, frozen=True, kw_only=True):
     means="Seberapa besar bahayanya, dan mengapa.",
     step=Step.ASSESSMENT,
     shared=Shared.STORY,
+    struck_by="StrikeEntry",
 )
 class RiskAssessed(RiskFacts, frozen=True, kw_only=True, tag="case.RiskAssessed"):
     """How great the danger is, and why."""
@@ -57,6 +59,7 @@ class SafetyPlanFacts(Fact, frozen=True, kw_only=True):
     means="Apa yang dilakukan penyintas bila bahaya datang, dan siapa yang membantu.",
     step=Step.ASSESSMENT,
     shared=Shared.STORY,
+    struck_by="StrikeEntry",
 )
 class SafetyPlanAgreed(SafetyPlanFacts, frozen=True, kw_only=True, tag="case.SafetyPlanAgreed"):
     """What the survivor will do, and who stands by, when danger comes."""

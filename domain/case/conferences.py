@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from ..casefile.deciding import Network, decides, fresh
+from ..casefile.entries import undoes
 from ..casefile.evolving import applies
 from ..casefile.state import EMPTY, Case, Part
 from ..casefile.waiting import waits
@@ -52,6 +53,7 @@ class ConferenceFacts(Details, frozen=True, kw_only=True):
     step=Step.ASSESSMENT,
     shared=Shared.STORY,
     to=ATTENDEES,
+    struck_by="StrikeEntry",
 )
 class ConferenceHeld(ConferenceFacts, frozen=True, kw_only=True, tag="case.ConferenceHeld"):
     """Agencies met over one case (rapat koordinasi kasus)."""
@@ -71,6 +73,7 @@ class ActionFacts(Fact, frozen=True, kw_only=True):
     means="Sebuah instansi menyanggupi tugas sampai tanggal tertentu.",
     step=Step.ASSESSMENT,
     to=OWNER,
+    struck_by="StrikeEntry",
 )
 class ActionAgreed(ActionFacts, frozen=True, kw_only=True, tag="case.ActionAgreed"):
     """An agency took on a task by a date."""
@@ -174,6 +177,12 @@ def action_agreed(part: Conferences, event: ActionAgreed) -> Conferences:
 def action_done(part: Conferences, event: ActionDone) -> Conferences:
     done = replace(part.actions[event.action], done=True)
     return replace(part, actions=put(part.actions, event.action, done))
+
+
+@undoes(ActionAgreed)
+def not_agreed(case: Case, action: UUID) -> Case:
+    part, id = case.of(Conferences), ActionId(action)
+    return case.with_part(replace(part, actions=put(part.actions, id, replace(part.actions[id], done=True))))
 
 
 @waits(

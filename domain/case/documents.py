@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from typing import Annotated
+from uuid import UUID
 
 from msgspec import Meta
 from msgspec.structs import replace
 
 from ..casefile.attaching import ATTACHED, Document, Documents
 from ..casefile.deciding import Network, decides, fresh
+from ..casefile.entries import undoes
 from ..casefile.evolving import applies
 from ..casefile.holding import CourtOrders
 from ..casefile.state import Case
@@ -51,6 +53,7 @@ class DocumentFacts(Details, frozen=True, kw_only=True):
     step=Step.SERVICES,
     shared=Shared.STORY,
     about=lambda event: frozenset({Compartment.named(event.compartment)}),
+    struck_by="StrikeEntry",
 )
 class DocumentAttached(DocumentFacts, frozen=True, kw_only=True, tag="case.DocumentAttached"):
     """A document's hash and kind; its bytes lie sealed under the key of its compartment."""
@@ -99,12 +102,17 @@ def document_attached(case: Case, event: DocumentAttached, author: AgencyCode | 
 def document_superseded(case: Case, event: DocumentSuperseded) -> Case:
     part = case.of(Documents)
     old = replace(part.attached[event.document], superseded_by=event.by)
-    after = case.with_part(replace(part, attached=put(part.attached, event.document, old)))
+    return no_order(case.with_part(replace(part, attached=put(part.attached, event.document, old))), event.document)
+
+
+@undoes(DocumentAttached)
+def no_order(case: Case, document: UUID) -> Case:
+    """A court's order that is replaced, or struck, lifts no hold."""
     orders = case.of(CourtOrders)
-    if event.document not in orders.ordered_at:
-        return after
-    left = {id: at for id, at in orders.ordered_at.items() if id != event.document}
-    return after.with_part(replace(orders, ordered_at=left))
+    if document not in orders.ordered_at:
+        return case
+    left = {id: at for id, at in orders.ordered_at.items() if id != document}
+    return case.with_part(replace(orders, ordered_at=left))
 
 
 @decides.register

@@ -121,6 +121,7 @@ class PerpetratorFacts(NamesTheAccused, frozen=True, kw_only=True):
     shared=Shared.STORY,
     withheld={"name": OF_OTHERS, "description": OF_OTHERS},
     earlier=(not_asked("speaks_as"),),
+    struck_by="StrikeAllegedPerpetrator",
 )
 class AllegedPerpetratorRecorded(PerpetratorFacts, frozen=True, kw_only=True, tag="case.AllegedPerpetratorRecorded"):
     """Who is said to have done it (terlapor)."""

@@ -46,6 +46,7 @@ def _caveat_unsaid(fields: dict[str, Any]) -> dict[str, Any]:
     shared=Shared.STORY,
     withheld=dict.fromkeys(("reporter", "reporter_name", "reporter_contact", "reporter_safe_to_call"), OF_OTHERS),
     earlier=(_caveat_unsaid,),
+    struck_by="StrikeEntry",
 )
 class ReportReceived(ReportFacts, frozen=True, kw_only=True, tag="case.ReportReceived"):
     """Somebody told a member agency what happened or may have happened. `reporter_safe_to_call` null: it is not said

@@ -26,6 +26,7 @@ class NoteFacts(Details, frozen=True, kw_only=True):
     means="Catatan kerja.",
     step=Step.SERVICES,
     shared=Shared.STORY,
+    struck_by="StrikeEntry",
 )
 class NoteRecorded(NoteFacts, frozen=True, kw_only=True, tag="case.NoteRecorded"):
     """Something worth keeping."""
@@ -44,6 +45,7 @@ class ContactAttemptFacts(Fact, frozen=True, kw_only=True):
     means="Seseorang berusaha menghubungi penyintas.",
     step=Step.SERVICES,
     shared=Shared.STORY,
+    struck_by="StrikeEntry",
 )
 class ContactAttempted(ContactAttemptFacts, frozen=True, kw_only=True, tag="case.ContactAttempted"):
     """Somebody tried to reach the survivor."""
@@ -60,6 +62,7 @@ class FollowUpFacts(Details, frozen=True, kw_only=True):
     means="Keadaan penyintas sejak itu, dan kapan ditanya lagi.",
     step=Step.SERVICES,
     shared=Shared.STORY,
+    struck_by="StrikeEntry",
 )
 class FollowUpRecorded(FollowUpFacts, frozen=True, kw_only=True, tag="case.FollowUpRecorded"):
     """How the survivor is since, and when to ask again."""

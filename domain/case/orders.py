@@ -60,6 +60,7 @@ class ProtectionOrderFacts(Fact, frozen=True, kw_only=True):
     step=Step.SERVICES,
     shared=Shared.STORY,
     earlier=(_kind_unsaid,),
+    struck_by="StrikeEntry",
 )
 class ProtectionOrderRecorded(ProtectionOrderFacts, frozen=True, kw_only=True, tag="case.ProtectionOrderRecorded"):
     """A court or the police protect the survivor (UU 23/2004 art. 16-28, UU 12/2022 art. 42)."""
@@ -92,6 +93,7 @@ class RequestFacts(Fact, frozen=True, kw_only=True):
     step=Step.SERVICES,
     shared=Shared.STORY,
     about=lambda event: frozenset({Compartment.LEGAL}),
+    struck_by="StrikeEntry",
 )
 class ProtectionRequested(RequestFacts, frozen=True, kw_only=True, tag="case.ProtectionRequested"):
     """A court, or LPSK, was asked to protect the survivor (UU 23/2004 art. 16(3), UU 12/2022 art. 43)."""

@@ -61,6 +61,7 @@ def _by_whom_unsaid(fields: dict[str, Any]) -> dict[str, Any]:
     step=Step.SERVICES,
     shared=Shared.STORY,
     earlier=(_gave_unsaid, _by_whom_unsaid),
+    struck_by="StrikeEntry",
 )
 class ServiceDelivered(ServiceFacts, frozen=True, kw_only=True, tag="case.ServiceDelivered"):
     """Help reached the survivor."""

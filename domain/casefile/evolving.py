@@ -11,6 +11,7 @@ from ..compartment import Compartment
 from ..declaring import declared, event_type
 from ..fact import AgencyCode, Fact, said_in
 from ..persistent import put
+from .entries import remember
 from .state import NOTHING, Case, Part
 
 S = TypeVar("S", bound=Case | Part)
@@ -88,6 +89,7 @@ def take(case: Case | None, entry: Entry) -> Case:
     after, author = evolve(case, entry.event, entry.author, entry.at), entry.author
     about = declared(entry.event).about
     has = entry.compartments_present if about is None else entry.compartments_present | about(entry.event)
+    after = remember(case, after, entry.event, author, has, entry.at or entry.event.occurred_at)
     known = after.words.get(author, NOTHING)
     return after if has <= known else replace(after, words=put(after.words, author, known | has))
 

@@ -45,6 +45,7 @@ from ..fact import (
 )
 from ..persistent import add, put
 from ..words import Words
+from .entry import Entry
 
 P = TypeVar("P", bound="Part")
 
@@ -329,18 +330,17 @@ class Case(Struct, frozen=True):
     used_ids: Set[UUID] = frozenset()
     """Ids of notes, contact attempts, follow-ups, deliveries, transfers, disclosures, holds and erasures: none is taken
     twice."""
-    holds: Mapping[HoldId, Hold] = EMPTY
-    """Legal holds that stand: while one does, nothing is erased."""
+    holds: Mapping[HoldId, Hold] = EMPTY  # legal holds that stand: while one does, nothing is erased
     erased: frozenset[Compartment] = NOTHING
     """What was destroyed; with coordination among it, the case is no more."""
-    began_at: datetime | None = None
-    """When it was opened, or last opened again, as was said."""
+    began_at: datetime | None = None  # when it was opened, or last opened again, as was said
     ended_at: datetime | None = None
     end_recorded_at: datetime | None = None
     """When it was recorded that the case ended, as it was said to have at `ended_at`."""
     close_reason: CloseReason | None = None
-    words: Mapping[AgencyCode, frozenset[Compartment]] = EMPTY
-    """In which compartments each agency wrote something."""
+    entries: Mapping[int, Entry] = EMPTY  # what can be struck, by its number
+    last_entry: int = 0
+    words: Mapping[AgencyCode, frozenset[Compartment]] = EMPTY  # in which compartments each agency wrote something
     parts: Mapping[type[Part], Part] = EMPTY
 
     def of(self, part: type[P]) -> P:

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ...consumers.evidence.figures import clock, day
+from ...domain.catalogue import TOPICS
+from ...domain.declaring import HAPPENED
 from ...domain.timing import was_entered_late
 from . import labels
 from .canvas import GREY, WARN, Cell, Line
@@ -27,7 +29,7 @@ def write(pen: Pen, facts: ReportFacts) -> None:
 
 
 def _rows(pen: Pen, facts: ReportFacts) -> Iterator[tuple[Cell, ...]]:
-    on = ""
+    on, struck = "", _struck(pen, facts)
     for event in facts.events:
         today, now = _when(pen, event)
         if today != on:
@@ -36,7 +38,20 @@ def _rows(pen: Pen, facts: ReportFacts) -> Iterator[tuple[Cell, ...]]:
         by = pen.read.name(event.agency)
         if event.actor:
             by += f"\n{pen.number.of(event.actor)}"
-        yield ([Line(str(event.version), "bold")], now, by, _what(pen, event))
+        yield ([Line(str(event.version), "bold")], now, by, _what(pen, event, struck.get(event.version)))
+
+
+def _struck(pen: Pen, facts: ReportFacts) -> dict[int, str]:
+    """Number of an entry → that it was struck, as far as what says so is disclosed."""
+    words, found = pen.words, dict[int, str]()
+    for event in facts.events:
+        said = {field.name: field.value for field in event.fields}
+        of = HAPPENED[TOPICS[event.topic]].strikes if event.topic in TOPICS else ""
+        if isinstance(number := said.get(of), int):
+            right = said.get("instead")
+            instead = words.struck_instead.format(number=right) if right is not None else ""
+            found[number] = words.struck_mark.format(by=event.version, instead=instead)
+    return found
 
 
 def _when(pen: Pen, event: Event) -> tuple[str, str]:
@@ -47,11 +62,11 @@ def _when(pen: Pen, event: Event) -> tuple[str, str]:
         return "-", pen.read.time(event.recorded_at)
 
 
-def _what(pen: Pen, event: Event) -> list[Line]:
+def _what(pen: Pen, event: Event, struck: str | None) -> list[Line]:
     words = pen.words
     before = Counter(pen.canvas.unshown)
     title = labels.event(event.topic, pen.language) if event.topic else words.unlabelled
-    found = [Line(title, "bold")]
+    found = [Line(title, "bold"), *([Line(struck, "bold", WARN)] if struck else [])]
     if event.occurred_at is not None and was_entered_late(event.occurred_at, event.recorded_at):
         found.append(Line(f"{words.happened}: {pen.read.time(event.occurred_at)}", "bold"))
     short: list[str] = []

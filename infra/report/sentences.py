@@ -112,6 +112,8 @@ class Words(Struct, frozen=True, kw_only=True):
     chronology_note: str
     chronology_columns: tuple[str, ...]
     happened: str
+    struck_mark: str
+    struck_instead: str
     withheld_mark: str
     erased_mark: str
     event_withheld: str

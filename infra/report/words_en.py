@@ -135,6 +135,8 @@ EN = Words(
     "incident. The id of each referral, consent and person is in the appendix.",
     chronology_columns=("No.", "Recorded", "Agency, recorded by (code)", "Event"),
     happened="Time of the act recorded",
+    struck_mark="[wrong, struck by No. {by}{instead}]",
+    struck_instead="; what is right: No. {number}",
     withheld_mark="[withheld: {compartments}]",
     erased_mark="[erased, keys destroyed: {compartments}]",
     event_withheld="[all that this event says is withheld]",

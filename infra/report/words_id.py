@@ -141,6 +141,8 @@ ID = Words(
     "dilaporkan. Nomor pengenal setiap rujukan, persetujuan, dan orang ada pada lampiran.",
     chronology_columns=("No.", "Dicatat", "Instansi, petugas pencatat (kode)", "Peristiwa"),
     happened="Waktu tindakan petugas",
+    struck_mark="[keliru, dicoret dengan No. {by}{instead}]",
+    struck_instead="; yang benar: No. {number}",
     withheld_mark="[tidak diungkap: {compartments}]",
     erased_mark="[telah dihapus, kunci dimusnahkan: {compartments}]",
     event_withheld="[seluruh isi peristiwa ini tidak diungkap]",

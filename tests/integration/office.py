@@ -569,6 +569,7 @@ TOLD_BY_HAND = frozenset(
         "silence",
         "staffing",
         "stopping",
+        "striking",
         "uncovered",
     }
 )

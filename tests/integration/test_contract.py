@@ -87,6 +87,7 @@ from rujukan.domain.case.services import DeliverService
 from rujukan.domain.case.silence import LeaveRejected
 from rujukan.domain.case.staffing import AssignPerson, EndAssignment, EndExclusion, ExcludePerson
 from rujukan.domain.case.stopping import ConfirmStop, ContradictStop, StopSharing
+from rujukan.domain.case.striking import RecordAccusedStatement, StrikeAllegedPerpetrator
 from rujukan.domain.case.uncovered import EndUncoveredReferral
 from rujukan.domain.codes import AgencyKind, ErasureBasis, Purpose, Role, Service
 from rujukan.domain.compartment import compartments_of
@@ -262,7 +263,7 @@ class Walk:
         """Post the example of an action, these ids in the place of its own; the id that it made."""
         action = self._actions[command]
         inside = {name for name in ids if f"{{{name}}}" in action.path}
-        beside = {name: str(value) for name, value in ids.items() if name not in inside}
+        beside = {n: said if isinstance(said, int) else str(said) for n, said in ids.items() if n not in inside}
         assert beside.keys() <= action.example.keys(), "an example lacks nothing that it needs"
         path = action.path.format(**{name: ids[name] for name in inside})
         return self._post(command, path, {**action.example, **beside})
@@ -354,6 +355,8 @@ def _intake(walk: Walk, case: str) -> None:
         incident = walk.take(RecordIncident, case=case)
         walk.take(CorrectIncident, case=case, incident=incident)
         walk.take(RecordAllegedPerpetrator, case=case)
+        accused = walk.read(f"/cases/{case}")["version"]
+        struck = walk.take(StrikeAllegedPerpetrator, case=case, entry=accused)
         walk.take(AssessNeeds, case=case)
         walk.take(AssessRisk, case=case)
         walk.take(AgreeSafetyPlan, case=case)
@@ -363,6 +366,9 @@ def _intake(walk: Walk, case: str) -> None:
         walk.take(MeetClock, case=case, clock=given)
         walk.take(EndClock, case=case, clock=declined)
         walk.take(ResumeClock, case=case, clock=declined)
+    walk.agreed(struck, "uptd-ppa")
+    with walk.acting("uptd-ppa", Role.LEGAL_REVIEWER, Purpose.LEGAL):
+        walk.take(RecordAccusedStatement, case=case, entry=accused)
     of_law = next(c["clock"] for c in clocks if c["duty"] not in (None, "care"))
     with walk.acting("uptd-ppa", Role.SUPERVISOR):
         decided = walk.take(EndDuty, case=case, clock=of_law)

@@ -72,6 +72,7 @@ from rujukan.domain.case.rights import AnswerRight, AskRight
 from rujukan.domain.case.services import DeliverService
 from rujukan.domain.case.staffing import EndExclusion, ExcludePerson
 from rujukan.domain.case.stopping import ConfirmStop, ContradictStop, StopSharing
+from rujukan.domain.case.striking import RecordAccusedStatement, StrikeAllegedPerpetrator, StrikeEntry
 from rujukan.domain.clock_codes import AskedOf, ClockDuty, ClockEnd
 from rujukan.domain.codes import (
     AgeGroup,
@@ -93,6 +94,7 @@ from rujukan.domain.codes import (
     Sex,
     SharingBasis,
     StopAbout,
+    StruckBecause,
     Urgency,
 )
 from rujukan.domain.compartment import Compartment, compartments_of
@@ -495,6 +497,13 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
         RecordAllegedPerpetrator, AssessNeeds, AssessRisk, AgreeSafetyPlan,
     ):  # fmt: skip
         says(case, command)
+        if command is RecordAllegedPerpetrator:
+            found = office.casework.case(case)
+            assert found is not None
+            wrong: Fields = {"entry": found.version, "because": StruckBecause.OTHER, "instead": None}
+            says(case, RecordAccusedStatement, entry=found.version, role=Role.LEGAL_REVIEWER)
+            says(case, StrikeAllegedPerpetrator, **wrong)
+    says(case, StrikeEntry, entry=2, because=StruckBecause.OTHER, instead=None)
     says(case, RecordIncident, incident=incident, happened_at=None)
     says(case, CorrectIncident, incident=incident, happened_at=None)
     says(case, GiveConsent, consent=consent, **scope, given_by=by, obtained=Obtained.WRITTEN)
@@ -646,6 +655,7 @@ def test_the_markers_are_in_every_protected_field_of_every_event(office: Office,
     content = b" ".join(json for _, segments in opened.values() for json in segments.values()).decode()
     in_proposals = {f"{MARKER}-{EndExclusion.__name__}-reason", f"{MARKER}-{EndDuty.__name__}-grounds"}
     in_proposals |= {f"{MARKER}-{MeetClock.__name__}-grounds"}
+    in_proposals |= {f"{MARKER}-{StrikeAllegedPerpetrator.__name__}-grounds"}
     assert {marker for marker in markers if marker not in content} == in_proposals, "to which the case refers"
     assert [word for word in (*UNMISTAKABLE, NIK, BORN.isoformat()) if word not in content] == []
 

@@ -48,8 +48,9 @@ from rujukan.domain.case.consents import ConsentExpired, ConsentNarrowed
 from rujukan.domain.case.lead import LeadTransferAccepted, LeadTransferAsked
 from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.case.reminders import ReferralUndelivered
+from rujukan.domain.case.striking import EntryStruck
 from rujukan.domain.casefile.clocks import ClockMet
-from rujukan.domain.codes import AgencyKind, ConsentBy, Obtained, Purpose, ReferralStatus, Service
+from rujukan.domain.codes import AgencyKind, ConsentBy, Obtained, Purpose, ReferralStatus, Service, StruckBecause
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import RULE as RULE
 from rujukan.domain.disclosure import Knowledge, Remembered, Written
@@ -103,6 +104,13 @@ def stories() -> Iterator[tuple[str, Sequence[Told]]]:
         "another lead",
         [*referred(), consent(C2, to="lbh", of=("legal",)), WHOLE, asked, (moved_on, "lbh"), (WHOLE, "lbh")],
     )
+    wrong = {"entry": len(referred()) + 1, "because": StruckBecause.NOT_ACCURATE}
+    struck = say(EntryStruck, **wrong, health="h")
+    yield "struck while it is known", [*referred(), WHOLE, struck]
+    yield "struck when its work is over", [*referred(), WHOLE, moved(S.COMPLETED), struck]
+    yield "struck after it had to be deleted", [*referred(), WHOLE, withdrawn(), moved(S.CANCELLED), struck]
+    yield "struck, and sent on", [*referred(), WHOLE, struck, consent(C2, to="polres", of=("health",)), *police]
+    yield "struck, and another lead", [*referred(), WHOLE, struck, asked, (moved_on, "lbh")]
     held = say(ConferenceHeld, conference=CONFERENCE, attendees=frozenset({"uptd-ppa", "rsud"}), health="h", legal="l")
     met = say(ClockMet, clock=CLOCK, in_time=True)
     late = say(ReferralUndelivered, referral=R2, level=1, to="polres")

@@ -99,7 +99,12 @@ from rujukan.domain.case.identity import (
     SurvivorContactRecorded,
     SurvivorIdentified,
 )
-from rujukan.domain.case.incidents import CorrectIncident, RecordAllegedPerpetrator, RecordIncident
+from rujukan.domain.case.incidents import (
+    AllegedPerpetratorRecorded,
+    CorrectIncident,
+    RecordAllegedPerpetrator,
+    RecordIncident,
+)
 from rujukan.domain.case.intake import OpenCase, ReceiveReport
 from rujukan.domain.case.keeping import AskToConfirmHold, ConfirmLegalHold, EndUnconfirmedHold, LapseHold
 from rujukan.domain.case.lead import (
@@ -113,7 +118,7 @@ from rujukan.domain.case.lead import (
 from rujukan.domain.case.leave import AskGlassLeave
 from rujukan.domain.case.lifecycle import CloseCase, ReopenCase
 from rujukan.domain.case.merging import AbsorbDuplicate, MergeCase, SeparateCase
-from rujukan.domain.case.notes import RecordContactAttempt, RecordFollowUp, RecordNote
+from rujukan.domain.case.notes import NoteRecorded, RecordContactAttempt, RecordFollowUp, RecordNote
 from rujukan.domain.case.orders import RecordProtectionOrder, RequestProtection
 from rujukan.domain.case.overrides import (
     ApproveOverride,
@@ -148,6 +153,7 @@ from rujukan.domain.case.staffing import (
     PersonExcluded,
 )
 from rujukan.domain.case.stopping import ConfirmStop, ContradictStop, RaiseStop, StopSharing
+from rujukan.domain.case.striking import RecordAccusedStatement, StrikeAllegedPerpetrator, StrikeEntry
 from rujukan.domain.case.uncovered import EndAnnouncedReferral, EndUncoveredReferral
 from rujukan.domain.casefile.ages import AgeAssessed
 from rujukan.domain.casefile.assigning import PersonAssigned
@@ -177,6 +183,7 @@ from rujukan.domain.codes import (
     Service,
     SharingBasis,
     StopAbout,
+    StruckBecause,
     Urgency,
 )
 from rujukan.domain.fact import Fact
@@ -244,6 +251,8 @@ def happened(
         opened(lead="lbh"),
         moved_here,
         consent(C1, to=("rsud", "rumah-aman", "dinsos", "psikolog", "polres"), of=SHARED, until=NOON + HOUR),
+        (say(NoteRecorded, note=an_id("to be struck"), health="h"), "rsud"),
+        (say(AllegedPerpetratorRecorded, relation="neighbour"), "rsud"),
         say(
             ConsentReported,
             **scope(C3, to="psikolog", of=("psychosocial",)),
@@ -425,6 +434,9 @@ COMMANDS: Mapping[type[Fact], Fact] = {
         say(RaiseClock, clock=CLOCK),
         say(RemindOfClock, clock=CLOCK),
         say(BeginDuties),
+        say(StrikeEntry, entry=4, because=StruckBecause.ANOTHER_PERSON),
+        say(StrikeAllegedPerpetrator, entry=5, because=StruckBecause.ANOTHER_PERSON, grounds="g"),
+        say(RecordAccusedStatement, entry=5, statement="s", source="letter"),
         say(AssignCaseWorker, worker=WORKER),
         say(AskLeadTransfer, transfer=NEW, to="rsud", reason="r"),
         say(AcceptLeadTransfer, transfer=TRANSFER),

@@ -66,6 +66,7 @@ from rujukan.domain.case.holds import (
     LiftHoldOnOrder,
     LiftLegalHold,
 )
+from rujukan.domain.case.incidents import AllegedPerpetratorRecorded
 from rujukan.domain.case.intake import OpenCase
 from rujukan.domain.case.keeping import EndUnconfirmedHold, HoldConfirmationDue
 from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer, LeadTransferAccepted, LeadTransferAsked
@@ -75,6 +76,7 @@ from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.case.overrides import OverrideAsked, OverrideReviewed, SharedWithoutConsent
 from rujukan.domain.case.speaking import HearSpeakerAgain, SpeakerSetAside
 from rujukan.domain.case.staffing import ExcludePerson, ExclusionEnded, PersonExcluded
+from rujukan.domain.case.striking import StrikeAllegedPerpetrator
 from rujukan.domain.casefile.ages import AgeAssessed
 from rujukan.domain.casefile.evolving import fold_log, said
 from rujukan.domain.clock_codes import ClockDuty
@@ -509,6 +511,7 @@ BEFORE: dict[type[Fact], Any] = {
     MeetClock: OF_LAW,
     SeparateCase: [(merged(), LEAD)],
     AssessAge: [(say(AgeAssessed, age_group=AgeGroup.ADULT, age_table="2026-1"), LEAD)],
+    StrikeAllegedPerpetrator: [(say(AllegedPerpetratorRecorded, relation="guru"), LEAD)] * 90,
     HearSpeakerAgain: [(say(SpeakerSetAside, speakers=frozenset(ConsentBy), set_aside=SetAside.NOT_SAFE), LEAD)],
 }
 """What was there before it can be asked for."""

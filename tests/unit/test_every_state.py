@@ -43,7 +43,13 @@ ENDED: Mapping[str, str] = {
         "what was said for her waits for the lead, who asks her: that gives nobody more than they had",
     ),
     **dict.fromkeys(
-        ["CorrectSurvivorIdentity", "CorrectSurvivorContact"],
+        [
+            "CorrectSurvivorIdentity",
+            "CorrectSurvivorContact",
+            "StrikeEntry",
+            "StrikeAllegedPerpetrator",
+            "RecordAccusedStatement",
+        ],
         "her right: what is kept of her is right (UU 27/2022 art. 6), and nobody calls where it is not safe any more",
     ),
     **dict.fromkeys(

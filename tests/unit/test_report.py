@@ -203,6 +203,22 @@ def test_no_field_of_a_code_list_is_said_by_its_code() -> None:
                 assert said != value or value.isdigit() or said in SAME_IN_WORDS, (topic, name, value)
 
 
+def test_an_entry_that_was_struck_shows_as_such_with_what_struck_it_and_what_is_right() -> None:
+    """Where what struck it is not disclosed, nothing says so: neither report nor verifier can know."""
+    wrong = an_event(8, topic="case.NoteRecorded", fields=())
+    said = (f.Field(name="entry", compartment="coordination", value=wrong.version),)
+    right = (*said, f.Field(name="instead", compartment="coordination", value=9))
+    for fields, ours, theirs in (
+        (said, "[keliru, dicoret dengan No. 6]", "[wrong, struck by No. 6]"),
+        (right, "[keliru, dicoret dengan No. 6; yang benar: No. 9]", "[wrong, struck by No. 6; what is right: No. 9]"),
+    ):
+        told = facts(events=(wrong, an_event(12, topic="case.EntryStruck", fields=fields)))
+        assert flat(ours) in flat(text_of(render(told, "id")))
+        assert flat(theirs) in flat(text_of(render(told, "en")))
+    hidden = facts(events=(wrong, an_event(12, topic="", fields=(), occurred_at=None, wholly_withheld=True)))
+    assert "struck" not in text_of(render(hidden, "en"))
+
+
 def test_withheld_and_erased_compartments_show_as_such() -> None:
     events = (
         an_event(3, fields=(), withheld=("health", "contact")),

@@ -185,6 +185,9 @@ RequestErasure            -sld--  yaaaaauu    yaaaaauu    uuuuuuuu
 ApproveErasure            -sld--  yaaaaauu    yaaaaauu    uuuuuuuu
 ApprovePostponedErasure   ---d--  yaaaaauu    yaaaaauu    uuuuuuuu
 RefuseErasure             -sld--  yaaaaauu    yaaaaauu    uuuuuuuu
+StrikeEntry               wsl--y  uyuuuuuu    uyuuuuuu    uuuuuuuu
+StrikeAllegedPerpetrator  ws-d-y  uyuuuuuu    uyuuuuuu    uuuuuuuu
+RecordAccusedStatement    -sld-y  uyuaaauu    uyuaaauu    uuuuuuuu
 BreakGlass                ws----  yyyyyyyy    yyyyyyyy    uuuuuuuu
 AskGlassLeave             ws----  uuuuuuuu    uuuuuuuu    uuuuuuuu
 CloseGlass                ws----  uuuuuuuu    uuuuuuuu    uuuuuuuu

@@ -61,6 +61,7 @@ from rujukan.domain.case.overrides import OverrideConsent
 from rujukan.domain.case.referrals import DraftReferral, ReferralCancelled, ReferralSent, SendReferral
 from rujukan.domain.case.reminders import EscalateReferral, ReferralEscalated
 from rujukan.domain.case.services import DeliverService
+from rujukan.domain.case.striking import RecordAccusedStatement, StrikeAllegedPerpetrator, StrikeEntry
 from rujukan.domain.casefile.clocks import ClockMet, ClockOverdue
 from rujukan.domain.casefile.evolving import fold_log
 from rujukan.domain.casefile.state import FIRST
@@ -197,6 +198,13 @@ ACCOUNT: dict[str, Answers | None] = {
     "FinishAction": Answers("ActionAgreed"),
     "RecordProtectionOrder": OPENED,
     "RequestProtection": OPENED,
+    "StrikeEntry": Answers("NoteRecorded", command=replace(COMMANDS[StrikeEntry], entry=6)),
+    "StrikeAllegedPerpetrator": Answers(
+        "AllegedPerpetratorRecorded", command=replace(COMMANDS[StrikeAllegedPerpetrator], entry=7)
+    ),
+    "RecordAccusedStatement": Answers(
+        "AllegedPerpetratorRecorded", command=replace(COMMANDS[RecordAccusedStatement], entry=7)
+    ),
     "RaiseFlag": OPENED,
     "LowerFlag": Answers("FlagRaised"),
     "MeetClock": Answers("", time=NOON),
@@ -596,7 +604,7 @@ def test_a_case_is_kept_from_when_its_end_was_recorded() -> None:
     closed_long_ago = say(CaseClosed, EARLIEST, reason=CloseReason.GOALS_MET)
     case = fold_log(log_of((NOON, opened()), (NOON + DAY, closed_long_ago)))
     assert case is not None
-    assert retention.CURRENT.due(case) == NOON + DAY + 10 * retention.YEAR
+    assert retention.CURRENT.due(case) == NOON + DAY + retention.PROSECUTION * retention.YEAR
     now = fold_log(log_of((NOON, opened()), (NOON + DAY, replace(closed_long_ago, occurred_at=NOON + DAY))))
     assert now is not None
     assert retention.CURRENT.due(case) == retention.CURRENT.due(now)

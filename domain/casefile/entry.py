@@ -1,0 +1,26 @@
+"""An entry of a case's record that can be struck: what the rules remember of it."""
+
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+
+from ..compartment import Compartment
+from ..fact import AgencyCode, ClockId
+
+
+class Entry(Struct, frozen=True):
+    """What stands at a number of the case's own stream, and which clocks the same act started and ended."""
+
+    topic: str
+    struck_by: str
+    """The command that strikes it."""
+    author: AgencyCode
+    compartments: frozenset[Compartment]
+    said_at: datetime
+    recorded_at: datetime
+    thing: UUID | None = None
+    """The id that it made."""
+    started: tuple[ClockId, ...] = ()
+    ended: tuple[ClockId, ...] = ()
+    struck: bool = False
