@@ -1,6 +1,6 @@
 """Retention: which ended cases fall due when, by which rule, and what is held against it.
 
-The rule is the schedule's of when this read model is built: after a change of the schedule, rebuild it.
+The rule is the schedule's of when this read model is built: another version of the schedule builds it anew.
 """
 
 from collections.abc import Sequence
@@ -87,6 +87,7 @@ class Retention:
     tables: Sequence[LiteralString] = ("retention",)
     by_case = True
     ddl: LiteralString = f"""
+        -- by the schedule {retention.CURRENT.version}: another one makes it anew
         CREATE TABLE retention (
           case_id uuid PRIMARY KEY, agency text NOT NULL, status text NOT NULL, ended_at timestamptz,
           end_recorded_at timestamptz, rule text, source text, due_at timestamptz, merged_into uuid,

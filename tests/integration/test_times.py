@@ -164,4 +164,4 @@ def test_a_case_is_kept_from_when_its_end_was_recorded(late: Late) -> None:
     with late.office.ports.views.acting_for("uptd-ppa") as db:
         (entry,) = retention.due(db)
     assert (entry.case, entry.ended_at, entry.end_recorded_at) == (late.closed, late.at, late.at + 5 * DAY)
-    assert entry.due_at == late.at + 5 * DAY + 10 * schedule.YEAR
+    assert entry.due_at == late.at + 5 * DAY + schedule.PROSECUTION * schedule.YEAR

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from itertools import pairwise, product
 from typing import Any
 
 import pytest
@@ -40,6 +41,7 @@ from story import (
 
 from rujukan.domain import erasure as r
 from rujukan.domain import retention
+from rujukan.domain.age_table import BEGINS
 from rujukan.domain.case import Case, decide, evolve
 from rujukan.domain.case.erasure import (
     ApproveErasure,
@@ -232,6 +234,25 @@ def test_every_case_that_ended_has_a_rule_and_children_are_kept_for_longer() -> 
         assert timedelta(0) < keep(AgeGroup.ADULT, reason) < keep(AgeGroup.ADOLESCENT, reason)
         assert keep(AgeGroup.ADOLESCENT, reason) < keep(AgeGroup.YOUNG_CHILD, reason)
     assert all(rule.source for rule in retention.CURRENT.rules)
+
+
+def test_no_case_is_let_go_while_the_gravest_offence_can_be_prosecuted_counted_from_her_eighteenth_birthday() -> None:
+    """Of each band the youngest counts, and of a band that says less exactly how old she is the youngest of that."""
+    youngest = {**BEGINS, AgeGroup.YOUNG_CHILD: 0, AgeGroup.ADOLESCENT: 12}
+    assert youngest.keys() == set(AgeGroup)
+    for reason in CloseReason:
+        for age, years in youngest.items():
+            ended = the_case(opened(age=age), say(CaseClosed, reason=reason))
+            due = retention.CURRENT.due(ended)
+            assert due is not None
+            assert due >= NOON + (max(0, 18 - years) + 20) * retention.YEAR
+
+
+def test_no_schedule_lets_go_sooner_than_the_one_before() -> None:
+    for before, now in pairwise(retention.SCHEDULES.values()):
+        for age, reason in product(AgeGroup, CloseReason):
+            case = the_case(opened(age=age), say(CaseClosed, reason=reason))
+            assert now.rule_for(case).keep >= before.rule_for(case).keep
 
 
 # Afterwards --------------------------------------------------------------------------------------------------

@@ -557,7 +557,7 @@ def test_nor_while_police_are_at_work_in_another(desk: Desk) -> None:
 
 def test_a_duplicate_is_kept_as_long_as_the_file_that_lives_on(desk: Desk) -> None:
     desk.merge()
-    late = NOON + 11 * retention.YEAR
+    late = NOON + 21 * retention.YEAR
     own = retention.CURRENT.due(desk.state(CASE))
     assert own is not None
     assert own < late
@@ -566,10 +566,10 @@ def test_a_duplicate_is_kept_as_long_as_the_file_that_lives_on(desk: Desk) -> No
         desk.says(asks, by=replace(SUPERVISOR, at=late))
     assert open_still.value.about == {"due": None, "case": str(LIVING)}
     ends = [moved(S.COMPLETED), moved(S.COMPLETED, R3), say(CaseClosed, reason=CloseReason.GOALS_MET)]
-    desk.log.write(LIVING, replace(LEAD, at=NOON + 5 * retention.YEAR), *ends)
+    desk.log.write(LIVING, replace(LEAD, at=NOON + 10 * retention.YEAR), *ends)
     with pytest.raises(NotDueYet):
         desk.says(asks, by=replace(SUPERVISOR, at=late))
-    later_still = NOON + 16 * retention.YEAR
+    later_still = NOON + 31 * retention.YEAR
     desk.says(replace(asks, occurred_at=later_still), by=replace(SUPERVISOR, at=later_still))
 
 
