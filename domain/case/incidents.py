@@ -200,8 +200,7 @@ class RecordAllegedPerpetrator(PerpetratorFacts, frozen=True, kw_only=True):
 class Incidents(Part, frozen=True):
     told_at: Mapping[IncidentId, datetime] = EMPTY
     """Each incident, with when it was told, in that order."""
-    told_by: Mapping[IncidentId, AgencyCode] = EMPTY
-    """Each incident, with who recorded it."""
+    told_by: Mapping[IncidentId, AgencyCode] = EMPTY  # each incident, with who recorded it
 
 
 @applies(IncidentRecorded)
