@@ -12,11 +12,14 @@ from ..domain import survivor as about
 from ..domain.access import AccessRecorded
 from ..domain.case.her_report import require_leave
 from ..domain.casefile.state import Case
+from ..domain.codes import Role
 from ..domain.compartment import ALL, Compartment
 from ..domain.disclosure import Written
+from ..domain.fact import SYSTEM_AGENCY
 from ..domain.oversight import SURVIVOR_REPORT as WHAT
 from ..domain.standing.readings import SURVIVOR_REPORT
 from ..domain.survivor_paper import BEFORE_PRINTING, NOT_WHOLE, paper
+from ..domain.survivor_words import code_for_her
 from ..domain.words import Language, Words
 from .application.reading import Asked
 from .application.rooms import Rooms
@@ -137,6 +140,8 @@ def _names(rooms: Rooms, language: Language) -> about.Agencies:
     """Agencies by their names."""
 
     def named(code: str) -> about.Agency:
+        if code == SYSTEM_AGENCY:
+            return about.Agency(code_for_her(Role.SYSTEM, language), None)
         agency = rooms.network.get(code)
         if agency is None:
             return about.Agency(code, None)

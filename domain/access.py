@@ -15,7 +15,7 @@ from .compartment import Compartment, CompartmentWord, Coordination
 from .declaring import field, happened, name_fields
 from .fact import ActorId, AgencyCode, Fact
 from .standing.reach import Reaches
-from .words import Words
+from .words import Language, Words
 
 LONGEST_BASIS = 1_000
 PaperLine = Annotated[str, Meta(pattern=r"^[0-9]+(\.[a-z0-9_]+)?$(?!\n)", max_length=100)]
@@ -108,6 +108,15 @@ def _more(count: int) -> list[str]:
     return [f"and {count} more"] if count else []
 
 
+MORE = Words("dan {n} dasar lain", "and {n} more grounds")
+
+
+def more_in(part: str, language: Language) -> str | None:
+    """A part of a basis that says how many did not fit, in words; None for any other."""
+    found = re.fullmatch(r"and (\d+) more", part)
+    return MORE.said_in(language).format(n=found[1]) if found else None
+
+
 name_fields(
     reader=field("Pembaca", "Reader"),
     lines=field("Baris yang dipilih", "Lines that were chosen"),
@@ -125,6 +134,7 @@ VIEWS: Mapping[str, Words] = {
     "break-glass": Words("data darurat", "data in an emergency"),
     "break-glass-review": Words("tinjauan pembukaan darurat", "an emergency opening, to review it"),
     "case-access": Words("daftar pembaca", "who looked"),
+    "bundle": Words("salinan riwayat kasus untuk pihak luar", "a copy of the case's history for somebody outside"),
     "survivor-paper": Words("baris yang Anda pilih untuk kertas Anda", "the lines that you chose for your paper"),
     "survivor-report": Words("laporan ini, atas permintaan Anda", "this report, as you asked"),
 }

@@ -176,6 +176,8 @@ class EndReason(Code):
 
     BY_SENDER = "by-sender", "Oleh pengirim", "By the sender"
     CONSENT_WITHDRAWN = "consent-withdrawn", "Persetujuan dicabut", "Consent withdrawn"
+    SHARING_STOPPED = "sharing-stopped", "Pembagian data diminta berhenti", "Sharing was asked to stop"
+    COVER_ENDED = "cover-ended", "Tidak ada lagi dasar untuk berbagi data", "No ground to share any more"
     CONSENT_EXPIRED = "consent-expired", "Masa persetujuan habis", "Consent ran out"
     WAITING = "waiting", "Menunggu pihak lain", "Waiting for others"
     UNREACHABLE = "unreachable", "Tidak dapat dihubungi", "Survivor unreachable"

@@ -28,15 +28,20 @@ from .case.uncovered import UncoveredReferralEnded
 from .casefile.clocks import ClockEnded, ClockMet, ClockOverdue, ClockResumed, ClockStarted
 from .casefile.moves import LEADS_TO, ReferralMove
 from .catalogue import topic_of
-from .codes import ReferralStatus
+from .clock_codes import ClockDuty
+from .codes import AgencyKind, ReferralStatus
+from .compartment import Compartment
 from .disclosure import Written
 from .fact import AgencyCode
+from .pathways import PATHWAYS
 from .timing import overran
 
 MOVES: dict[str, ReferralStatus] = {
     topic_of(event): status for event, status in LEADS_TO.items() if status is not ReferralStatus.DRAFT
 }
 """The status that a move of a referral leads to, by topic."""
+NOBODY: frozenset[AgencyKind] = frozenset()
+INCIDENT = Compartment.INCIDENT.word
 OTHERS = frozenset({ReferralStatus.DRAFT, ReferralStatus.REQUESTED, ReferralStatus.CANCELLED})
 """States that others than the recipient bring about: by them nothing becomes the recipient's."""
 
@@ -76,8 +81,9 @@ class Held(Struct, frozen=True):
 
 class Ran(Struct, frozen=True):
     """A clock: a window of care or law, or (`referral` is given) the time to answer a referral.
-    `breached_at` is when it ran out, where that had happened by the instant asked for; `held_by` who led the case
-    and who held a referral that shared the clock at that moment. `met_at` is when it was said to have been met, and
+    `breached_at` is when it ran out, where that had happened by the instant asked for; `held_by` who held it at that
+    moment: who owes that duty of law by its kind and had a referral with what happened, or that shared the clock; who
+    led the case; who held another referral that shared it. `met_at` is when it was said to have been met, and
     `met_recorded_at` when that was recorded: with a breach between the two, it was said too late to be known.
     `ended_at` is when what it asks for was asked no more, and nobody says in clear that it was met: a referral that was
     cancelled, a clock that ended (`ended_by`: which agency said so). `too_late`: it had closed before anybody of the
@@ -127,6 +133,8 @@ class _Story:
         self._ran: dict[UUID, Ran] = {}
         self._known_at: dict[UUID, datetime] = {}
         """When the beginning of each clock was recorded."""
+        self._owed_by: dict[UUID, frozenset[AgencyKind]] = {}
+        """Clock → the kinds of agency that owe it by law."""
         self._raised: set[UUID] = set()
         """Clocks of which it was recorded that they ran out."""
 
@@ -152,6 +160,7 @@ class _Story:
                 self._move(written, event.referral, MOVES[written.topic])
             case ClockStarted():
                 too_late = event.too_late is True
+                self._owed_by[event.clock] = _owed_by(event)
                 self._runs(
                     event.clock,
                     Ran(event.clock, None, event.starts_at, event.due_at, too_late=too_late),
@@ -245,18 +254,30 @@ class _Story:
         return overran(ran.due_at, over, recorded, known_at)
 
     def _holders(self, ran: Ran) -> tuple[AgencyCode, ...]:
-        """Who led, and who held a referral that shares the clock (or is it), when it ran out. A clock that was
-        recorded after it had run out was held by who led first."""
+        """Who owed it and had it, who led, and who held a referral that shares the clock (or is it), when it ran out. A
+        clock that was recorded after it had run out was held by who led first."""
         lead = [led.agency for led in self.led if _spans(led.since, led.until, ran.due_at)] or [
             led.agency for led in self.led[:1]
         ]
-        held = [
-            h.holder
-            for h in self.held
-            if _spans(h.since, h.until, ran.due_at)
-            and (h.referral == ran.referral or ran.clock in self._drafts[h.referral].clocks)
-        ]
-        return tuple(dict.fromkeys((*lead, *held)))
+        owing, held = list[AgencyCode](), list[AgencyCode]()
+        for h in (h for h in self.held if _spans(h.since, h.until, ran.due_at)):
+            draft = self._drafts[h.referral]
+            shares = h.referral == ran.referral or ran.clock in draft.clocks
+            owes = ran.clock is not None and draft.recipient_kind in self._owed_by.get(ran.clock, NOBODY)
+            if owes and h.holder == draft.recipient and (shares or INCIDENT in draft.compartments):
+                owing.append(h.holder)
+            elif shares:
+                held.append(h.holder)
+        return tuple(dict.fromkeys((*owing, *lead, *held)))
+
+
+def _owed_by(event: ClockStarted) -> frozenset[AgencyKind]:
+    """The kinds of agency that owe a duty of law; of care, and of before clocks said their duty, none."""
+    pathway = PATHWAYS.get(event.pathway)
+    if pathway is None or event.duty in (None, ClockDuty.CARE):
+        return NOBODY
+    rule = pathway.duties.get(event.duty)
+    return rule.owed_by if rule is not None else NOBODY
 
 
 def _spans(since: datetime, until: datetime | None, at: datetime) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Annotated, Any, NewType, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, Final, NewType, TypeVar, get_args, get_type_hints
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -61,6 +61,9 @@ AgencyCode = Annotated[
     ),
 ]
 """An agency's short name in the network: lower-case letters, digits and hyphens, 1 to 40 long."""
+SYSTEM_AGENCY: Final[AgencyCode] = "rujukan"
+SYSTEM_ACTOR: Final = ActorId(UUID(int=0))
+"""For whom the system acts itself: no agency, and no person."""
 Recipient = Annotated[
     str,
     Meta(

@@ -10,9 +10,11 @@ What the asker may not, nobody approves; who approves is another person, by thei
 gains nothing by it. The system, which the operator runs on the command line, needs no second person.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, get_type_hints
+from uuid import UUID
 
 import msgspec
 from msgspec import Struct
@@ -183,6 +185,15 @@ REFERS = Words("Lihat usul", "See proposal")
 def refers(id: ProposalId) -> str:
     """What stands for a reason that is sealed in that proposal."""
     return f"{REFERS.id} {id}. / {REFERS.en} {id}."
+
+
+def referred_to(text: str) -> ProposalId | None:
+    """The proposal to which a text refers for a reason; None for any other text."""
+    found = _REFERS.fullmatch(text)
+    return ProposalId(UUID(found[1])) if found else None
+
+
+_REFERS = re.compile(rf"{REFERS.id} ([0-9a-f-]{{36}})\. / {REFERS.en} \1\.", re.ASCII)
 
 
 def propose(

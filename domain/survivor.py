@@ -19,16 +19,17 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from .access import VIEWS
+from .access import VIEWS, more_in
 from .catalogue import COMPARTMENTS as COMPARTMENTS_OF
 from .catalogue import TOPICS
 from .code import Code
-from .codes import AgencyKind, Purpose, Reporter, Role, Service, SharingBasis
+from .codes import AgencyKind, DisclosureBasis, Purpose, Reporter, Role, Service, SharingBasis
 from .compartment import Compartment
 from .declaring import HAPPENED, words_of
 from .field_kinds import AGENCY, COMPARTMENT, RECIPIENT, kinds_of
 from .field_words import COMPARTMENTS, language_name
 from .oversight import LIMITS
+from .proposal import referred_to
 from .survivor_words import code_for_her
 from .timing import was_entered_late
 from .violence import Need
@@ -308,6 +309,8 @@ def _value(topic: str, name: str, said: Any, language: Language, agencies: Agenc
         return {("id", True): "ya", ("en", True): "yes"}.get((language, said), "no" if language == "en" else "tidak")
     if name == "language":
         return language_name(str(said), language)
+    if isinstance(said, str) and referred_to(said) is not None:
+        return STATED_APART.said_in(language)
     kinds = kinds_of(topic, name)
     if COMPARTMENT in kinds:
         return _compartment(said, language) if said in COMPARTMENTS else str(said)
@@ -320,6 +323,12 @@ def _value(topic: str, name: str, said: Any, language: Language, agencies: Agenc
         except ValueError:
             return str(said)
     return _time(str(said), language)
+
+
+STATED_APART = Words(
+    "Alasannya ditulis terpisah, dan tidak ada dalam laporan ini",
+    "Its reason was written apart, and is not in this report",
+)
 
 
 def _whom(said: str, language: Language, agencies: Agencies) -> str:
@@ -367,6 +376,15 @@ def _legal(code: str, language: Language) -> str:
         return code
 
 
+def _disclosed(part: str, language: Language) -> str:
+    """What a copy of her file for somebody outside was made on."""
+    code, parted, rule = part.partition(": ")
+    try:
+        return code_for_her(DisclosureBasis.of(code), language) + parted + rule
+    except ValueError:
+        return part
+
+
 _GROUNDS: dict[str, Words] = {
     "own": Words("itu catatan instansi itu sendiri", "they are that agency's own words"),
     "lead": Words("instansi itu penanggung jawab kasus Anda", "that agency leads your case"),
@@ -385,7 +403,7 @@ def _ground(part: str, language: Language) -> str:
     head, _, code = word.rstrip(":").partition(":")
     ground = _GROUNDS.get(head)
     if ground is None:
-        return part
+        return more_in(part, language) or _disclosed(part, language)
     if word == "override":  # override ID GROUND: RULE
         code, _, rule = rest.partition(" ")[2].partition(": ")
         return f"{ground.said_in(language)}: {_legal(code, language)}, {rule}"

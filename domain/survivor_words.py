@@ -50,6 +50,7 @@ _HERS: Mapping[tuple[type[Code], Code], Words] = {
             ),
         ),
         (ToldBy.SURVIVOR, Words("Anda sendiri", "You yourself")),
+        (EndReason.SHARING_STOPPED, Words("Data Anda diminta tidak dibagikan lagi", "Sharing was asked to stop")),
         (EndReason.UNREACHABLE, Words("Anda tidak dapat dihubungi", "You could not be reached")),
         (Service.WITNESS_PROTECTION, Words("Perlindungan oleh LPSK", "Protection by LPSK")),
         (SetAside.NOT_SAFE, Words("Ia tidak aman bagi Anda", "Is not safe for you")),

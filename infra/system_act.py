@@ -1,13 +1,10 @@
 """The system itself acts: it escalates, imports, and registers the first agencies."""
 
-from uuid import UUID
-
 from ..domain.codes import AgencyKind, Purpose, Role
-from ..domain.fact import Act, ActorId
+from ..domain.fact import SYSTEM_ACTOR as SYSTEM_ACTOR
+from ..domain.fact import SYSTEM_AGENCY as SYSTEM_AGENCY
+from ..domain.fact import Act
 from .clock import now
-
-SYSTEM_ACTOR = ActorId(UUID(int=0))
-SYSTEM_AGENCY = "rujukan"
 
 
 def system_act() -> Act:

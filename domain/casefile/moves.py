@@ -21,7 +21,7 @@ from ..timing import overran
 from ..words import Words
 from .deciding import follows
 from .evolving import applies
-from .state import Case, Referral
+from .state import Case, Consent, Referral
 from .stopping import as_if_answered, emergencies_of_others
 
 R = Relation
@@ -226,11 +226,27 @@ def stop_uncovered(before: Case | None, after: Case, change: Fact, act: Act) -> 
     before, ran_out = _before_it_ran_out(before, after, act.at)
     was, now = Reaches(before, act.at), Reaches(after, act.at)
     spared = frozenset() if ran_out else emergencies_of_others(before, act.agency)
-    reason = EndReason.CONSENT_EXPIRED if ran_out else EndReason.CONSENT_WITHDRAWN
+    reason = EndReason.CONSENT_EXPIRED if ran_out else _why(before, after)
     for referral in before.referrals.values():
         stop = _STOPS.get(referral.status) if not stays(referral) else None
         if stop is not None and referral.id not in spared and not was.missing(referral) and now.missing(referral):
             yield stop(act.at, referral.id, reason)
+
+
+def _why(before: Case, after: Case) -> EndReason:
+    """Why consents cover less: somebody said stop, or took one back or narrowed it. Else it is nobody's taking back: a
+    ground without consent ended, what an agency reported was not confirmed, who gave one is not heard any more."""
+    changed = [(before.consents[id], consent) for id, consent in after.consents.items() if id in before.consents]
+    if any(was.stopped != consent.stopped or was.left != consent.left for was, consent in changed):
+        return EndReason.SHARING_STOPPED
+    given = [(was, consent) for was, consent in changed if not was.override and not was.is_reported]
+    if any(_scope(was) != _scope(consent) for was, consent in given):
+        return EndReason.CONSENT_WITHDRAWN
+    return EndReason.COVER_ENDED
+
+
+def _scope(consent: Consent) -> tuple[object, ...]:
+    return consent.live, consent.recipients, consent.compartments, consent.purposes
 
 
 def _before_it_ran_out(before: Case, after: Case, at: datetime) -> tuple[Case, bool]:

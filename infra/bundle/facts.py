@@ -146,12 +146,21 @@ def _event(made: Made, hidden: frozenset[int]) -> f.Event:
 
 def fields_of(topic: str, compartment: Compartment, said: Mapping[str, Any]) -> list[f.Field]:
     """What was said, and, of what must not be guessed, that it was not. What the service keeps for itself (`WITHHELD`)
-    is left out."""
+    is left out, and a list that names none where it is so by default: nobody said anything there."""
+    unsaid = _empty_by_default(topic)
     return [
         f.Field(name=name, compartment=compartment.word, value=_value(value))
         for name, value in said.items()
-        if name not in {"occurred_at", *WITHHELD.get(topic, ())} and (value is not None or _tells_silence(topic, name))
+        if name not in {"occurred_at", *WITHHELD.get(topic, ())}
+        and ((value is not None and not (value == [] and name in unsaid)) or _tells_silence(topic, name))
     ]
+
+
+def _empty_by_default(topic: str) -> frozenset[str]:
+    """The lists of an event of this kind that are empty where nobody says anything."""
+    event = TOPICS.get(topic)
+    fields = structs.fields(event) if event is not None else ()
+    return frozenset(field.encode_name for field in fields if field.default in (frozenset(), ()))
 
 
 def _tells_silence(topic: str, name: str) -> bool:

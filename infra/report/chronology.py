@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from ...consumers.evidence.figures import clock, day
 from ...domain.catalogue import TOPICS
 from ...domain.declaring import HAPPENED
+from ...domain.fact import SYSTEM_AGENCY
 from ...domain.timing import was_entered_late
 from . import labels
 from .canvas import GREY, WARN, Cell, Line
@@ -36,7 +37,7 @@ def _rows(pen: Pen, facts: ReportFacts) -> Iterator[tuple[Cell, ...]]:
             yield (today,)
             on = today
         by = pen.read.name(event.agency)
-        if event.actor:
+        if event.actor and event.agency != SYSTEM_AGENCY:
             by += f"\n{pen.number.of(event.actor)}"
         yield ([Line(str(event.version), "bold")], now, by, _what(pen, event, struck.get(event.version)))
 

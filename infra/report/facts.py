@@ -60,6 +60,10 @@ class Event(Struct, frozen=True, kw_only=True):
     leaf_hash: str = ""
     """Hexadecimal RFC 6962 leaf hash of the stored record."""
 
+    def said(self, name: str) -> Value:
+        """What a field of it says; None where it says nothing there, or that is not disclosed."""
+        return next((field.value for field in self.fields if field.name == name), None)
+
 
 class Holding(Struct, frozen=True, kw_only=True):
     """One stretch of a referral's chain of custody: who had to act, in which state, from when to when."""

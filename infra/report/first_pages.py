@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from ...domain import codes
+from ...domain.fact import SYSTEM_AGENCY
 from . import happened, timeline
 from .canvas import GREY, WARN, Cell, Line
 from .facts import LATE, Access, Clock, Referral, ReportFacts
@@ -116,7 +117,7 @@ def _clocks(pen: Pen, facts: ReportFacts) -> None:
         [
             (
                 [Line(pen.number.of(c.clock), "bold"), Line(pen.need(c))],
-                time(c.starts_at),
+                words.guessed_mark.format(time=time(c.starts_at)) if c.guessed else time(c.starts_at),
                 time(c.due_at),
                 [
                     Line(
@@ -126,7 +127,6 @@ def _clocks(pen: Pen, facts: ReportFacts) -> None:
                     ),
                     *([Line(pen.said(c.met_at, c.met_recorded_at))] if c.met_at is not None else []),
                     *([Line(words.ended_by.format(agency=pen.read.name(c.ended_by)))] if c.ended_by else []),
-                    *([Line(words.guessed, colour=GREY)] if c.guessed else []),
                 ],
                 _held_by(pen, facts, c),
             )
@@ -134,6 +134,8 @@ def _clocks(pen: Pen, facts: ReportFacts) -> None:
         ],
         size=7,
     )
+    if any(c.guessed for c in shown):
+        paper.paragraph(words.guessed, size=7, colour=GREY)
     _more(pen, len(facts.clocks), words.clocks)
 
 
@@ -145,6 +147,7 @@ def _who_knew(pen: Pen, facts: ReportFacts) -> None:
     named = [led.agency for led in facts.led] + [r.recipient for r in facts.referrals]
     agencies = dict.fromkeys([*named, *(a.agency for a in facts.accesses), *(t.agency for t in facts.told)])
     rows: list[tuple[Cell, ...]] = []
+    agencies.pop(SYSTEM_AGENCY, None)  # what it recorded itself is told to nobody
     for agency in list(agencies)[:MOST_ROWS]:
         given = [words.knew_as_lead.format(since=time(led.since)) for led in facts.led if led.agency == agency]
         received = ["-"] if given else []

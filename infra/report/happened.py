@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from ...domain import codes
-from . import labels
+from . import decided, labels
 from .canvas import WARN
 from .facts import LATE, Clock, Event, Referral, ReportFacts
 from .pen import Pen
@@ -17,7 +17,7 @@ def write(pen: Pen, facts: ReportFacts) -> None:
     """All of it."""
     paper = pen.canvas
     paper.heading(pen.words.happened_here, 1)
-    for sentence in (*_course(pen, facts), *_referrals(pen, facts)):
+    for sentence in (*_course(pen, facts), *decided.sentences(pen, facts), *_referrals(pen, facts)):
         paper.bullet(sentence, size=8.5)
     ran_out = [*_ran_out(pen, facts), *_raised(pen, facts)]
     for sentence in ran_out:
@@ -37,34 +37,17 @@ def _course(pen: Pen, facts: ReportFacts) -> Iterator[str]:
     for led in facts.led:
         until = words.led_until.format(until=time(led.until)) if led.until else ""
         yield words.led.format(agency=name(led.agency), since=time(led.since), until=until)
-    for absorbed in _absorbed(facts):
-        yield words.absorbed.format(at=time(absorbed.recorded_at))
     closed = _ended(facts, "case.CaseClosed", "case.CaseReopened")
     merged = _ended(facts, "case.CaseMerged", "case.CaseSeparated")
     if merged:
         yield words.merged.format(at=time(merged.recorded_at), agency=name(merged.agency))
     elif closed:
-        reason = next((str(f.value) for f in closed.fields if f.name == "reason"), "")
+        reason = str(closed.said("reason") or "")
         yield words.closed.format(
             at=time(closed.recorded_at), agency=name(closed.agency), reason=pen.code(codes.CloseReason, reason)
         )
     elif opened:
         yield words.not_closed.format(as_of=time(facts.as_of))
-
-
-def _absorbed(facts: ReportFacts) -> list[Event]:
-    """That other files were merged into this one, as far as none was separated again."""
-    by: dict[object, Event] = {}
-    for event in facts.events:
-        if event.topic == "case.DuplicateAbsorbed":
-            by[_field(event, "duplicate")] = event
-        elif event.topic == "case.DuplicateReleased":
-            by.pop(_field(event, "duplicate"), None)
-    return list(by.values())
-
-
-def _field(event: Event, name: str) -> object:
-    return next((f.value for f in event.fields if f.name == name), None)
 
 
 def _ended(facts: ReportFacts, by: str, undone_by: str) -> Event | None:
@@ -120,7 +103,7 @@ def _ran_out(pen: Pen, facts: ReportFacts) -> Iterator[str]:
             number=pen.number.of(clock.clock),
             due=time(clock.due_at),
             held=pen.agencies(clock.held_by),
-            state=state.format(met=met, recorded=recorded, as_of=time(facts.as_of)),
+            state=state.format(met=met, recorded=recorded, as_of=time(facts.as_of), how=pen.how(clock)),
         )
     unanswered = [r for r in facts.referrals if r.breached_at is not None and r.due_at is not None]
     for referral in unanswered[:MOST_SENTENCES]:
@@ -151,22 +134,26 @@ RAISED = {
 def _raised(pen: Pen, facts: ReportFacts) -> Iterator[str]:
     """What nobody saw to in time: how often that was put on record, and to whom first."""
     words = pen.words
-    its: dict[tuple[str, object], list[Event]] = {}
+    its: dict[str, dict[object, list[Event]]] = {}
     for event in facts.events:
-        if event.topic not in RAISED or (event.topic == "case.StopWaits" and _field(event, "level") == 1):
+        if event.topic not in RAISED or (event.topic == "case.StopWaits" and event.said("level") == 1):
             continue  # that a stop waits is told at once; only then is it late
-        its.setdefault((event.topic, _field(event, RAISED[event.topic])), []).append(event)
-    for (topic, id), events in list(its.items())[:MOST_SENTENCES]:
-        to = _field(events[0], "to")
-        yield words.raised.format(
-            what=labels.event(topic, pen.language),
-            number=pen.number.of(str(id)) if id else "-",
-            n=len(events),
-            to=words.raised_first_to.format(agency=pen.read.name(str(to))) if to else "",
-            at=pen.read.time(events[-1].recorded_at),
-        )
-    if more := max(0, len(its) - MOST_SENTENCES):
+        its.setdefault(event.topic, {}).setdefault(event.said(RAISED[event.topic]), []).append(event)
+    for topic, of in its.items():
+        each = [_each(pen, id, events) for id, events in of.items()]
+        yield words.raised.format(what=labels.event(topic, pen.language), each="; ".join(each[:MOST_SENTENCES]))
+    if more := sum(max(0, len(of) - MOST_SENTENCES) for of in its.values()):
         yield words.more_raised.format(n=more, section=words.chronology)
+
+
+def _each(pen: Pen, id: object, events: list[Event]) -> str:
+    to = events[0].said("to")
+    return pen.words.raised_each.format(
+        number=pen.number.of(str(id)) if id else "-",
+        n=len(events),
+        to=pen.words.raised_first_to.format(agency=pen.read.name(str(to))) if to else "",
+        at=pen.read.brief(events[-1].recorded_at),
+    )
 
 
 def recorded_at(facts: ReportFacts, clock: Clock) -> datetime | None:

@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from datetime import date, datetime
 
 from ...consumers.evidence import figures
-from ...domain.access import VIEWS
+from ...domain.access import VIEWS, more_in
 from ...domain.catalogue import TOPICS
 from ...domain.code import Code
-from ...domain.codes import AgencyKind, SharingBasis
+from ...domain.codes import AgencyKind, DisclosureBasis, Role, SharingBasis
 from ...domain.declaring import HAPPENED, words_of
+from ...domain.fact import SYSTEM_AGENCY
 from ...domain.field_kinds import AGENCY, COMPARTMENT, RECIPIENT, kinds_of
 from ...domain.field_words import COMPARTMENTS, language_name
+from ...domain.proposal import referred_to
 from ...domain.words import Language, Words
 from .facts import Agency, Value
 from .numbers import Numbers
@@ -44,6 +46,11 @@ def code(codes: type[Code], value: str, language: Language) -> str:
         member = codes.of(value)
     except ValueError:
         return value
+    return labelled(member, language)
+
+
+def labelled(member: Code, language: Language) -> str:
+    """The label of a code."""
     return member.en if language == "en" else member.id
 
 
@@ -62,8 +69,11 @@ def basis(said: str, grounds: Mapping[str, str], number: Numbers, language: Lang
 def _ground(part: str, grounds: Mapping[str, str], number: Numbers, language: Language) -> str:
     word, _, rest = part.partition(" ")
     head, _, kind = word.rstrip(":").partition(":")
+    if (more := more_in(part, language)) is not None:
+        return more
     if head not in grounds:
-        return number.within(part)
+        disclosed, parted, rule = part.partition(": ")  # of a bundle: what it was made on
+        return code(DisclosureBasis, disclosed, language) + parted + number.within(rule)
     ground = grounds[head]
     id, _, rule = rest.partition(" ")
     if head == "override":  # override ID GROUND: RULE
@@ -76,6 +86,15 @@ def _ground(part: str, grounds: Mapping[str, str], number: Numbers, language: La
 
 EVERY_OF_KIND = Words("setiap instansi jenis “{kind}”", "every agency of the kind “{kind}”")
 """A recipient that is a kind: some agencies are called as their kind is."""
+NAMED_NONE = Words("tidak ada", "none")
+"""Of a list that somebody had to make, and that names none."""
+STATED_APART = Words(
+    "tertulis dalam usul orang lain yang memintanya ({proposal}, tidak termasuk berkas ini); yang disebut sebagai "
+    "pencatat di sini menyetujuinya",
+    "stated by another person, who asked for it ({proposal}, not part of this file); who is named here as recording it "
+    "approved it",
+)
+"""In the place of a reason that stands in what was put before a second person."""
 MAY_BE_WITHHELD = Words("tidak diungkap", "not disclosed")
 """In the place of a field that an older record may have in a compartment that is withheld."""
 
@@ -88,7 +107,9 @@ class Reader:
         self.agencies = {a.code: (a.name_en or a.name) if language == "en" else a.name for a in agencies}
 
     def name(self, code: str) -> str:
-        """What an agency is called; the bare code of one that is not on the list."""
+        """What an agency is called, or that it is the system itself; the bare code of one that is not on the list."""
+        if code == SYSTEM_AGENCY:
+            return labelled(Role.SYSTEM, self.language)
         return self.agencies.get(code, code)
 
     def time(self, at: datetime) -> str:
@@ -109,7 +130,9 @@ class Reader:
             return MAY_BE_WITHHELD.said_in(self.language)
         if value is None and (words := words_of(TOPICS.get(topic), name)) is not None and words.unsaid is not None:
             return words.unsaid.said_in(self.language)
-        if value is None or value == ():
+        if value == ():
+            return NAMED_NONE.said_in(self.language)
+        if value is None:
             return "-"
         if isinstance(value, bool):
             return {("id", True): "ya", ("id", False): "tidak", ("en", True): "yes", ("en", False): "no"}[
@@ -119,6 +142,8 @@ class Reader:
             return ", ".join(self.value(topic, name, one) for one in value)
         if not isinstance(value, str):
             return str(value)
+        if (proposal := referred_to(value)) is not None:
+            return STATED_APART.said_in(self.language).format(proposal=proposal)
         if name == "language":
             return language_name(value, self.language)
         kinds = kinds_of(topic, name)

@@ -7,6 +7,8 @@ is numbered in its order there; every other id in the order in which the events 
 import re
 from collections.abc import Callable, Iterator
 
+from ...domain.fact import SYSTEM_ACTOR
+from ...domain.proposal import referred_to
 from .facts import Event, ReportFacts
 from .words import Words
 
@@ -30,6 +32,8 @@ class Numbers:
         self.agency_of: dict[str, str] = {}
         """Person → the agency that they acted for first."""
         for person, agency in [*persons, (facts.made_by, facts.made_for)]:
+            if person == str(SYSTEM_ACTOR):
+                continue  # it is no person
             self._number(person, words.person)
             self.agency_of.setdefault(person, agency)
         for event in facts.events:
@@ -67,3 +71,5 @@ def _ids(event: Event) -> Iterator[tuple[str, str]]:
         for value in field.value if isinstance(field.value, tuple) else (field.value,):
             if isinstance(value, str) and _ID.fullmatch(value):
                 yield field.name, value
+            elif isinstance(value, str) and (proposal := referred_to(value)) is not None:
+                yield "proposal", str(proposal)

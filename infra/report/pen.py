@@ -45,10 +45,12 @@ class Pen(Struct, frozen=True):
     def ended(self, clock: Clock) -> str:
         """The state of a clock, and of one that ended how, or that this is withheld: in one form for every reason."""
         state = self.words.clock_states[clock.state]
-        if clock.state not in ENDED:
-            return state
+        return state.format(how=self.how(clock)) if clock.state in ENDED else state
+
+    def how(self, clock: Clock) -> str:
+        """How a clock ended, or that this is withheld."""
         sealed = self.words.ended_sealed.format(compartments=self.compartments(("health",)))
-        return state.format(how=f"({self.code(ClockEnd, clock.how).lower()})" if clock.how else sealed)
+        return f"({self.code(ClockEnd, clock.how).lower()})" if clock.how else sealed
 
     def said(self, said_at: datetime, recorded_at: datetime | None) -> str:
         """A time, and below it when it was recorded, where that was later: for a table."""

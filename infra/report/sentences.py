@@ -40,9 +40,34 @@ class Words(Struct, frozen=True, kw_only=True):
     none_ran_out: str
     too_late: str
     raised: str
+    raised_each: str
     more_raised: str
     raised_first_to: str
     absorbed: str
+    released: str
+    separated: str
+    stop_asked: str
+    stop_confirmed: str
+    stop_not_confirmed: str
+    stop_waits: str
+    stop_due: str
+    stop_ended: str
+    shared_without: str
+    opened_without: str
+    was_judged: str
+    not_judged: str
+    hold_placed: str
+    hold_placed_first: str
+    hold_stands: str
+    hold_lifted: str
+    hold_lapsed: str
+    hold_fell: str
+    hold_passed: str
+    erasure_asked: str
+    erasure_waits: str
+    erasure_done: str
+    erasure_refused: str
+    more_decided: str
     not_counted: str
 
     time_line: str
@@ -135,6 +160,7 @@ class Words(Struct, frozen=True, kw_only=True):
     ended_by: str
     ended_sealed: str
     guessed: str
+    guessed_mark: str
 
     document: str
     documents: str

@@ -79,6 +79,9 @@ def agreed(account: Account, draft: ReferralDrafted) -> bool:
     return all(account.lets(draft.recipient, word, draft.sender, draft.purpose) for word in needs)
 
 
+UNCOVERED = (EndReason.CONSENT_WITHDRAWN, EndReason.SHARING_STOPPED, EndReason.COVER_ENDED)
+
+
 class CaseMachine(Walk):
     def __init__(self) -> None:
         super().__init__()
@@ -96,7 +99,7 @@ class CaseMachine(Walk):
         was = status_of(before, referral) if referral in drafts(before) else ""
         now = STATUS_AFTER[type(event)]
         assert (was, now) in ALLOWED
-        if getattr(event, "reason", None) is EndReason.CONSENT_WITHDRAWN:
+        if getattr(event, "reason", None) in UNCOVERED:
             assert isinstance(self.log_of(command), CHANGES)
             assert was != "draft"
             self.it_stood_on_that_consent(before, draft, by)

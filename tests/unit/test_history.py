@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from msgspec.structs import replace
 from some import examples
 from story import (
     CLOCK,
@@ -41,12 +42,14 @@ from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.case.referrals import ReferralCancelled, ReferralDrafted
 from rujukan.domain.casefile.clocks import ClockMet
 from rujukan.domain.casefile.evolving import fold_log
+from rujukan.domain.clock_codes import ClockDuty
 from rujukan.domain.codes import AgencyKind, EndReason, ReferralStatus
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.custody import Custody, custody
 from rujukan.domain.disclosure import Knowledge, Written, may_open
 from rujukan.domain.fact import Act, Fact
 from rujukan.domain.history import AsOf, Entitlement, as_of, as_seen_by, diff, narrowed
+from rujukan.domain.pathways import PATHWAYS
 from rujukan.domain.remembered import Field, facts
 from rujukan.domain.standing.reach import Reaches
 from rujukan.domain.standing.rule import is_known_to
@@ -426,3 +429,20 @@ class HistoryMachine(Walk):
 
 TestHistoryMachine = HistoryMachine.TestCase
 TestHistoryMachine.settings = settings(max_examples=examples(60), stateful_step_count=40, deadline=None)
+
+
+@pytest.mark.parametrize("of", [("incident", "health"), ("health",)])
+def test_a_duty_of_the_police_was_held_by_the_police_that_knew_of_it_before_the_lead(of: tuple[str, ...]) -> None:
+    """What the police were sent, so that they owe it, they hold; a referral without what happened brings no duty."""
+    protection = replace(clock(NOON + DAY), duty=ClockDuty.PROTECTION_SV, pathway=max(PATHWAYS))
+    to_police = draft(to="polres", of=of)
+    log = hourly(opened(), consent(), protection, to_police, sent(), moved(S.RECEIVED))
+    (ran_out,) = [c for c in custody(log, NOON + 9 * DAY).clocks if c.clock is not None]
+    assert ran_out.held_by == (("polres", "uptd-ppa") if "incident" in of else ("uptd-ppa",))
+
+
+def test_a_clock_of_care_was_held_by_the_lead_and_by_whom_it_was_shared_with() -> None:
+    care = replace(clock(NOON + DAY), duty=ClockDuty.CARE, pathway=max(PATHWAYS))
+    log = hourly(opened(), consent(), care, draft(clocks=(CLOCK,)), sent(), moved(S.RECEIVED))
+    (ran_out,) = [c for c in custody(log, NOON + 9 * DAY).clocks if c.clock is not None]
+    assert ran_out.held_by == ("uptd-ppa", "rsud")

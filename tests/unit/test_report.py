@@ -25,7 +25,7 @@ from report_certificates import Holder, a_holder, timestamp_server
 from report_facts import AT, HOUR, SAID, an_event, facts
 from some import thorough
 
-from rujukan.consumers.evidence.figures import LABELS, Figures, instant, lines
+from rujukan.consumers.evidence.figures import LABELS, Figures, brief, instant, lines
 from rujukan.domain.catalogue import TOPICS, WITHHELD
 from rujukan.domain.code import Code
 from rujukan.domain.compartment import Compartment
@@ -653,7 +653,7 @@ def test_page_one_says_what_nobody_saw_to_in_time(language: Language, topic: str
     page = flat(text_of(render(late, language)).split("\f")[0])
     none = flat(words.none_ran_out.format(as_of=instant(told.as_of, language)))
     assert flat(labels_of(topic, language)) in page
-    assert flat(instant(AT + levels[1] * HOUR, language)) in page
+    assert flat(brief(AT + levels[1] * HOUR, language)) in page
     assert none not in page
     assert none in flat(text_of(render(facts(clocks=kept), language)).split("\f")[0])
 
@@ -673,12 +673,14 @@ def test_page_one_says_that_another_file_was_merged_into_this_one_while_it_is(la
     of = (f.Field(name="duplicate", compartment="coordination", value="5a0e3b1e-0000-4000-8000-0000000000bb"),)
     taken = an_event(40, topic="case.DuplicateAbsorbed", fields=of)
     apart = an_event(41, topic="case.DuplicateReleased", fields=of)
-    said = flat(words.absorbed.format(at=instant(AT, language)))
+    said = flat(words.absorbed.format(at=brief(AT, language)))
+    again = flat(words.released.format(at=brief(AT, language), until=brief(AT, language)))
     pages = [
         flat(text_of(render(facts(events=(*told.events, *more)), language)).split("\f")[0])
         for more in ((), (taken,), (taken, apart))
     ]
     assert [said in page for page in pages] == [False, True, False]
+    assert [again in page for page in pages] == [False, False, True]
 
 
 @pytest.mark.parametrize("events", [32, 33, 35, 50])
