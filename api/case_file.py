@@ -10,10 +10,10 @@ from msgspec import Meta, Raw, Struct
 from starlette.responses import Response
 
 from ..domain.case.erasure import Erasing
-from ..domain.case.keeping import confirm_by
 from ..domain.case.uncovered import announced_end
 from ..domain.casefile.ages import age_of
 from ..domain.casefile.files import Files
+from ..domain.casefile.holding import confirm_by
 from ..domain.casefile.overriding import Overrides, Wanted
 from ..domain.casefile.speaking import Speaking
 from ..domain.casefile.staff import Accompanying, Staff

@@ -251,8 +251,8 @@ class HoldStands(Refusal):
     )
     mend = Words(
         "Dua orang dari instansi pemegang larangan itu dapat mengakhirinya; atau, atas penetapan atau putusan"
-        " pengadilan, dua orang dari instansi penanggung jawab.",
-        "Two people of its holder can lift it; or, on a court's order, two of the lead.",
+        " pengadilan, dua orang dari instansi penanggung jawab. Yang tidak dipertahankan gugur (`lapses_at`).",
+        "Two people of its holder can lift it; or, on a court's order, two of the lead. What nobody confirms lapses.",
     )
     acts = ("LiftLegalHold", "LiftHoldOnOrder")
 
@@ -367,8 +367,8 @@ class NotTold(Refusal):
 
 class AnotherHistory(Refusal):
     says = Words(
-        "Layanan tidak punya kiriman itu: keadaan lama dipulihkan, dan nomor Anda dari riwayat lain.",
-        "The service has no such delivery: an older state of it was restored, and your number is of another history.",
+        "Layanan tidak punya kiriman itu: nomornya belum pernah ada, atau keadaan lama dipulihkan dan riwayatnya lain.",
+        "The service has no such delivery: there was no such number, or an older state was restored: another history.",
     )
     mend = Words(
         "Jangan proses apa pun lagi, simpan yang ada, dan hubungi pengelola layanan (`rujukan forks`). Setelah"

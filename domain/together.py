@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from . import retention
 from .casefile.files import Files
+from .casefile.holding import lapse_at
 from .casefile.state import Case, Hold
 from .codes import PROCEEDINGS
 from .damaged import Outline
@@ -149,7 +150,7 @@ def _ask(one: Beside, of: File, at: datetime) -> None:
     apart = _is_led_apart(of, one.file)
     holds = [hold for hold in one.file.holds.values() if _binds(hold, one) and not (apart and _is_later(hold, one, of))]
     if holds:
-        raise HoldStands(holds=len(holds), case=one.id)
+        raise HoldStands(holds=len(holds), case=one.id, lapses_at=lapse_at(holds))
     if one.until is None:
         asked = (r for r in one.file.referrals.values() if r.status.is_open and r.recipient_kind in PROCEEDINGS)
         before = [r.id for r in asked if not apart or (r.due_at is not None and at < r.due_at)]

@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from uuid import UUID
@@ -44,7 +45,9 @@ Command = Callable[[Settings, argparse.Namespace], int]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command. Returns its exit status: 0 done, 1 failed, 2 wrong usage; health, witness, verify have more."""
     parser = _parser()
-    said = parser.parse_args(arguments)
+    said, beyond = parser.parse_known_args(arguments)
+    if beyond:
+        _refuse(parser, said.name, beyond)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     try:
@@ -80,6 +83,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
+def _refuse(parser: argparse.ArgumentParser, name: str, beyond: Sequence[str]) -> None:
+    """Ends with 2: the command's usage, what it does not take, and what was meant as it seems."""
+    (commands,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    of: argparse.ArgumentParser = commands.choices[name]
+    known = [option for action in of._actions for option in action.option_strings]
+    wrong = next((word for word in beyond if word.startswith("-")), beyond[0])
+    meant = get_close_matches(wrong.partition("=")[0], known, 1, 0.6)
+    of.error(f"it takes no {wrong}{f'; did you mean {meant[0]}?' if meant else ''}")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rujukan", description="Secure inter-agency referral, event-sourced.")
     parser.add_argument("--version", action="version", version=f"rujukan {_version()}")
@@ -93,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     up = command("up", _up, "start the whole system, embedded where settings name nothing else")
-    up.add_argument("--port", type=int, help="port of the API (0: a free one)")
+    up.add_argument("--port", type=arguments.port, help="port of the API (0: a free one)")
     up.add_argument("--workers", type=int, metavar="N", help="how many keep the read models (RUJUKAN_WORKERS)")
     command("down", _down, "stop the system that runs on the data directory")
     command("status", _status, "whether a system runs on the data directory; status 0 it does, 3 nothing does")
@@ -135,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
     bench.add_argument("--workers", type=int, default=1, help="rebuild and follow in so many processes, beside one")
     broker = command("kafka", _kafka, "run a real Apache Kafka 4 node (needs Java 17 and Maven)")
-    broker.add_argument("--port", type=int, default=9092)
+    broker.add_argument("--port", type=arguments.port, default=9092)
     for name in ("api", "worker", "publisher", "sealer"):
         one = command(name, _process, f"run one {name} process on external services")
         one.add_argument("--lifeline", type=int, help=argparse.SUPPRESS)
@@ -205,7 +218,25 @@ def _token(settings: Settings, said: argparse.Namespace) -> int:
     roles = [code_of(Role, r, "--role") for r in said.role]
     actor = said.actor or usual_actor(said.agency, roles[0])
     print(issuer.token(actor, said.agency, roles, int(said.hours * 3600)))
+    _warn_of_stranger(settings, said.agency)
     return 0
+
+
+def _warn_of_stranger(settings: Settings, agency: str) -> None:
+    """The issuer signs whatever it is told; whoever is refused with the token later looks for the cause elsewhere. Says
+    nothing where nothing runs that could be asked."""
+    from . import composition
+    from .system import running, supervisor
+
+    if not settings.database and supervisor(settings.data) is None:
+        return
+    with suppress(Exception), composition.acting(running(settings)) as node:  # the token is good whatever becomes of it
+        if node.casework.network.get(agency) is None:
+            print(
+                f"rujukan token: no agency {agency} is registered: what is asked with this token is refused until"
+                f" it is (rujukan agencies --add {agency} …)",
+                file=sys.stderr,
+            )
 
 
 def _service_key(settings: Settings, said: argparse.Namespace) -> int:

@@ -251,7 +251,7 @@ class System:
         except BlockingIOError:
             self._lock.close()
             self._lock = None
-            raise AlreadyRunning(f"a system runs on {self.settings.data} already") from None
+            raise AlreadyRunning(_where(self.settings.data)) from None
         self._lock.truncate(0)
         self._lock.write(str(os.getpid()))
         self._lock.flush()
@@ -290,6 +290,14 @@ def _why_not(host: str, port: int) -> int | None:
         except OSError as problem:
             return problem.errno
     return None
+
+
+def _where(data: Path) -> str:
+    """That a system runs there already, and where: also while it starts, when it has said no address yet."""
+    said = f"a system runs on {data} already"
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        said += f" (process {supervisor(data)}, API {json.loads((data / 'run.json').read_text())['api']})"
+    return f"{said}: use that one (rujukan status), stop it (rujukan down), or say another directory (--data)"
 
 
 def supervisor(data: Path) -> int | None:

@@ -12,10 +12,10 @@ from psycopg.rows import TupleRow, class_row
 
 from ..domain.case.first_hold import LegalHoldLifted, LegalHoldPlaced
 from ..domain.case.holds import HoldLifted
-from ..domain.case.keeping import HoldConfirmationDue, HoldConfirmed, HoldLapsed, confirm_by, reminds_at
+from ..domain.case.keeping import HoldConfirmationDue, HoldConfirmed, HoldLapsed, reminds_at
 from ..domain.case.lead import LeadTransferAccepted
 from ..domain.case.proceedings import HoldFell, HoldPassed
-from ..domain.casefile.holding import HoldPlaced
+from ..domain.casefile.holding import HoldPlaced, confirm_by
 from ..domain.casefile.state import Case
 from ..domain.disclosure import Followed
 from ..domain.standing import readings

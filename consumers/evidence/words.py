@@ -1,5 +1,6 @@
 """What verifying a bundle or a proof showed, and what it could not show, in plain Indonesian and English."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Literal
@@ -52,39 +53,45 @@ SAYS: dict[str, tuple[str, str]] = {
     "events": (
         "{count} peristiwa kasus, dari yang pertama berturut-turut tanpa ada yang hilang, sampai {at}. Masing-masing "
         "terbukti tercatat dalam log di tempatnya dan tidak berubah sejak itu.",
-        "{count} events of the case, from its first one without a gap, up to {at}. Each is proved to stand in the log "
-        "in its place, unchanged since.",
+        "{count} [count:event|events] of the case, from its first one without a gap, up to {at}. Each is proved to "
+        "stand "
+        "in the log in its place, unchanged since.",
     ),
     "opened": (
         "{count} bagian dibuka dengan kuncinya sendiri; setiap kunci terikat pada bagiannya, sehingga tidak ada teks "
         "lain yang dapat dibuka darinya.",
-        "{count} parts are opened with their own keys; each key is bound to its part, so no other text can be opened "
-        "from it.",
+        "{count} [count:part is opened with its own key|parts are opened with their own keys]; each key is bound to "
+        "its "
+        "part, so no other text can be opened from it.",
     ),
     "withheld": (
         "{count} bagian tidak diungkap; hanya sidik digitalnya (nilai hash) yang ada di sini: {words}.",
-        "{count} parts are withheld; only their hashes are here: {words}.",
+        "{count} [count:part is withheld; only its hash is|parts are withheld; only their hashes are] here: {words}.",
     ),
     "said-erased": (
         "{count} bagian seharusnya diungkap, tetapi telah dihapus, menurut pembuat berkas ini; hanya sidik digitalnya "
         "(nilai hash) yang ada di sini: {words}.",
-        "{count} parts were to be disclosed and are erased, says the maker of this file; only their hashes are here: "
-        "{words}.",
+        "{count} [count:part was to be disclosed and is|parts were to be disclosed and are] erased, says the maker "
+        "of this "
+        "file; only [count:its hash is|their hashes are] here: {words}.",
     ),
     "accesses": (
         "{count} pembacaan kasus ini tercatat, dengan bukti yang sama.",
-        "{count} readings of this case are recorded, under the same proofs.",
+        "{count} [count:reading of this case is|readings of this case are] recorded, under the same proofs.",
     ),
     "sendings": (
         "{agencies} instansi diberi tahu tentang kasus ini; {sent} pengiriman tercatat, {vouched} di antaranya "
         "dinyatakan oleh log sendiri. {said} pernyataan sampai dari instansi terbukti tercatat dalam log.",
-        "{agencies} agencies were told something of this case; {sent} sendings are on record, of which the log itself "
-        "vouches for {vouched}. {said} statements of agencies that something arrived are proved to stand in the log.",
+        "{agencies} [agencies:agency was|agencies were] told something of this case; {sent} [sent:sending "
+        "is|sendings are] "
+        "on record, of which the log itself vouches for {vouched}. {said} [said:statement of an agency that something "
+        "arrived is|statements of agencies that something arrived are] proved to stand in the log.",
     ),
     "complete": (
         "Itulah semua pembacaannya dari posisi {first} sampai {last} dalam log, menurut penyelenggara log yang "
         "menyegel berkas ini.",
-        "Those are all of its readings from position {first} to {last} of the log, says the log's operator, who sealed "
+        "That is all that was read of it from position {first} to {last} of the log, says the log's operator, who "
+        "sealed "
         "this file.",
     ),
     "disclosure": (
@@ -93,11 +100,12 @@ SAYS: dict[str, tuple[str, str]] = {
     ),
     "documents": (
         "{count} dokumen sama dengan yang dicatat peristiwanya.",
-        "{count} documents are those that their events record.",
+        "{count} [count:document is the one that its event records|documents are those that their events record].",
     ),
     "absent": (
         "{count} dokumen yang dicatat peristiwa, dan termasuk yang diungkap, TIDAK ada di sini: {words}.",
-        "{count} documents that events record, and that are among what is disclosed, are NOT here: {words}.",
+        "{count} [count:document|documents] that events record, and among what is disclosed, [count:is|are] NOT here: "
+        "{words}.",
     ),
     "witnesses": (
         "Instansi pengesah ikut menandatangani keadaan log ini (jumlah dan siapa, menurut kebijakan yang "
@@ -106,7 +114,7 @@ SAYS: dict[str, tuple[str, str]] = {
     ),
     "head": (
         "Keadaan log: {size} catatan, akar {root}.",
-        "The state of the log: {size} entries, root {root}.",
+        "The state of the log: {size} [size:entry|entries], root {root}.",
     ),
     "compare": (
         "Angka-angka ini harus sama persis dengan yang tercetak di laporan:",
@@ -115,14 +123,16 @@ SAYS: dict[str, tuple[str, str]] = {
     "joined": (
         "Log ini dimulai pada {at} sebagai lanjutan log {log}, yang berakhir pada {size} catatan karena yang terbaru "
         "hilang. Sampai {common} catatan keduanya sama: itu terbukti dalam log ini. Sekurangnya {lost} catatan hilang.",
-        "This log began at {at} and goes on from the log {log}, which ended at {size} entries as the newest were lost. "
-        "Up to {common} entries both are the same: in this log that is proved. {lost} entries or more are lost.",
+        "This log began at {at} and goes on from the log {log}, which ended at {size} [size:entry|entries] as the "
+        "newest were lost. Up to {common} [common:entry|entries] both are the same: in this log that is proved. {lost} "
+        "[lost:entry or more is|entries or more are] lost.",
     ),
     "joined-said": (
         "Log {began} dimulai pada {at} sebagai lanjutan log {log}, yang berakhir pada {size} catatan; sekurangnya "
         "{lost} catatan hilang. Itu dinyatakan; yang tidak terbukti di sini disebut di bawah.",
-        "The log {began} began at {at} and goes on from the log {log}, which ended at {size} entries; {lost} entries "
-        "or more are lost. That is said; what of it is not proved here stands below.",
+        "The log {began} began at {at} and goes on from the log {log}, which ended at {size} [size:entry|entries]; "
+        "{lost} "
+        "[lost:entry or more is|entries or more are] lost. That is said; what of it is not proved here stands below.",
     ),
     "proof": (
         "Catatan nomor {leaf} ada dalam log {log}.",
@@ -286,7 +296,16 @@ def say(key: str, language: Language, **about: object) -> str:
     """The sentence of a key."""
     indonesian, english = (SAYS | UNCHECKED)[key]
     shown = {name: printable(str(value)) for name, value in about.items()}
-    return (indonesian if language == "id" else english).format(**shown)
+    return by_count(indonesian if language == "id" else english, about).format(**shown)
+
+
+def by_count(sentence: str, about: Mapping[str, object]) -> str:
+    """A sentence as it is said of these numbers: one, or more."""
+    return _ONE_OR_MORE.sub(lambda found: found[2 if about[found[1]] == 1 else 3], sentence)
+
+
+_ONE_OR_MORE = re.compile(r"\[(\w+):([^|]*)\|([^\]]*)\]")
+"""`[count:part is|parts are]`: the first where that number is one. Indonesian says both alike."""
 
 
 def _word(words: Mapping[str, tuple[str, str]], code: str, language: Language) -> str:

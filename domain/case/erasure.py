@@ -24,6 +24,7 @@ from .. import retention
 from ..casefile.at_work import Kept, keeps
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
+from ..casefile.holding import lapse_at
 from ..casefile.state import EMPTY, Case, Part, compartments_named
 from ..casefile.waiting import waits
 from ..causes import When
@@ -334,7 +335,7 @@ def _may_go(case: Case, asked: Erasure, act: Act, still_open: Sequence[ReferralI
 
     Raises HoldStands, OpenReferrals, Invalid, NotDueYet."""
     if case.holds:
-        raise HoldStands(holds=len(case.holds))
+        raise HoldStands(holds=len(case.holds), lapses_at=lapse_at(case.holds.values()))
     if still_open:
         raise OpenReferrals(referrals=list(still_open))
     if Compartment.COORDINATION in asked.compartments:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
-from ..casefile.holding import HELD_IT, HOLD, HOLDER, HoldFacts, holder_of, without_hold
+from ..casefile.holding import HELD_IT, HOLD, HOLDER, HoldFacts, confirm_by, holder_of, without_hold
 from ..casefile.state import Case, Hold
 from ..causes import When
 from ..codes import AgencyKind
@@ -88,11 +88,6 @@ class HoldLapsed(OfHolder, frozen=True, kw_only=True, tag="case.HoldLapsed"):
     """Its holder did not say in time that the hold is needed still; others stay, if there are any."""
 
     rule: Coordination[Short]
-
-
-def confirm_by(hold: Hold) -> datetime:
-    """By when its holder has to confirm it: counted from when it was recorded that it has it, or needs it still."""
-    return (hold.kept_at or hold.recorded_at or hold.placed_at) + HOLD_TIMES.confirmed_every
 
 
 def reminds_at(hold: Hold) -> datetime | None:

@@ -1,6 +1,6 @@
 """A legal hold as its subjects share it: that it was placed, whose it is, and that it is no more."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from ..codes import PROCEEDINGS, AgencyKind, HoldKind, ReferralStatus
 from ..compartment import Coordination, Legal
 from ..declaring import Audience, Step, field, happened, name_fields
 from ..fact import ActorId, AgencyCode, DocumentId, Fact, HoldId, ReferralId, Text
+from ..pathways import HOLD_TIMES
 from ..persistent import put
 from ..standing.relations import Relation
 from ..standing.rows import Since, Thing
@@ -136,6 +137,17 @@ def has_report(case: Case, agency: AgencyCode, kind: AgencyKind) -> bool:
     """Whether police, prosecution or court received a report. The end of her consent stops what is sent further, and
     asks nothing back of it there, as it serves the proceedings (UU 27/2022 art. 15)."""
     return kind in PROCEEDINGS and is_before(case, agency)
+
+
+def confirm_by(hold: Hold) -> datetime:
+    """By when its holder has to confirm it: counted from when it was recorded that it has it, or needs it still."""
+    return (hold.kept_at or hold.recorded_at or hold.placed_at) + HOLD_TIMES.confirmed_every
+
+
+def lapse_at(holds: Iterable[Hold]) -> datetime | None:
+    """When the last of them lapses by itself, if no holder confirms its own; None where one does not lapse so."""
+    last = [None if hold.of_proceedings else hold.lapses_at or confirm_by(hold) for hold in holds]
+    return max(at for at in last if at is not None) if last and None not in last else None
 
 
 def holder_of(case: Case, id: HoldId) -> Mapping[str, Any]:

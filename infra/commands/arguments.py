@@ -36,6 +36,13 @@ def address(text: str) -> str:
     return text
 
 
+def port(text: str) -> int:
+    """A port; 0 for a free one."""
+    if not (text.isascii() and text.isdigit() and int(text) < 65_536):
+        raise argparse.ArgumentTypeError(f"{text!r}: a port is a number from 0 to 65535, and 0 is a free one")
+    return int(text)
+
+
 def agency(text: str) -> str:
     """An agency's code."""
     if not _CODE.fullmatch(text):

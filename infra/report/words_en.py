@@ -22,7 +22,8 @@ EN = Words(
     closed="The case was closed {at} by {agency}. Reason: {reason}.",
     not_closed="The case was not closed by {as_of}.",
     merged="This file was merged {at} by {agency} into another file of the same case. Work went on there.",
-    referrals_sent="{n} referrals were sent. Answered in time: {in_time}. Not answered when the time ran out: {late}. "
+    referrals_sent="{n} [n:referral was|referrals were] sent. Answered in time: {in_time}. Not answered when the "
+    "time ran out: {late}. "
     "Cancelled before an answer: {cancelled}. Still awaited: {waiting}.",
     no_referral="No referral was sent.",
     ran_out="A clock ran out: {what} ({number}), due {due}. It was then held by {held}. {state}",
@@ -35,12 +36,12 @@ EN = Words(
     said_after="Afterwards, {recorded}, it was recorded that it had been met {met}.",
     answer_ran_out="A clock ran out: the answer of {recipient} to {number}, due {due}. The referral was then held by "
     "{held}.",
-    more_ran_out="{n} more clocks ran out: the tables below and the appendix name them.",
+    more_ran_out="{n} more [n:clock|clocks] ran out: the tables below and the appendix name [n:it|them].",
     none_ran_out="No clock ran out under anybody by {as_of}.",
-    too_late="Closed before anybody of the network knew, and nobody's breach: {n} clocks.",
+    too_late="Closed before anybody of the network knew, and nobody's breach: {n} [n:clock|clocks].",
     raised="{what}: {each}.",
     raised_each="{number}, {n}×, {to}last recorded {at}",
-    more_raised="{n} more things were raised: see the section “{section}”.",
+    more_raised="{n} more [n:thing was|things were] raised: see the section “{section}”.",
     raised_first_to="first to {agency}, ",
     absorbed="Another file of the same case was merged into this one {at}. What stands there is not in this report.",
     released="Another file was merged into this one {at}, and separated again {until}. What stands there is not in "
@@ -68,11 +69,12 @@ EN = Words(
     erasure_done="Approved by a second person, and erased {at}: nobody can read it any more.",
     erasure_refused="Refused, or taken back, {at}.",
     more_decided="{n} more of this kind: see the section “{section}”.",
-    not_counted="{n} events are withheld whole. What they say is not taken into account on this page and the next.",
+    not_counted="{n} [n:event is|events are] withheld whole. What [n:it says|they say] is not taken into account on "
+    "this page and the next.",
     time_line="Time line",
     time_line_note="Diamond: when a clock is due. Upright red line: the instant that is reported. Each step is drawn "
     "equally wide, in its order; distances do not show how long something took.",
-    more_lanes="{n} more lanes are not drawn here; see the tables and the appendix.",
+    more_lanes="{n} more [n:lane is|lanes are] not drawn here; see the tables and the appendix.",
     lane_lead="Lead: {agency}",
     legend_lead="leads the case",
     legend_sender="referral still with its sender",
@@ -122,7 +124,7 @@ EN = Words(
     who_looked="Who looked",
     looked_columns=("Person (code), role", "Agency", "Purpose", "How often, when, compartments"),
     nobody_looked="No opening of content is recorded.",
-    more_rows="{n} more rows: see the section “{section}” and the appendix.",
+    more_rows="{n} more [n:row|rows]: see the section “{section}” and the appendix.",
     clock="Clock",
     consent="Consent",
     person="Person",
@@ -136,7 +138,8 @@ EN = Words(
         "what is withheld exists and is fixed: should it be disclosed one day, it can be checked that it is the same;",
         "the numbers within the case file show whether any event between those shown was left out.",
     ),
-    witnessed="This ledger root is also signed by {n} co-signing agencies (witnesses; section “Figures to compare”). A "
+    witnessed="This ledger root is also signed by {n} co-signing [n:agency (witness|agencies (witnesses]; section "
+    "“Figures to compare”). A "
     "record cannot be made after the time of their signatures and slipped in without them taking part.",
     unwitnessed="This ledger root carries no signature of a co-signing agency (witness). Only the system's "
     "operator vouches for it, who could show another ledger to others.",
@@ -167,7 +170,8 @@ EN = Words(
     erased_mark="[erased, keys destroyed: {compartments}]",
     event_withheld="[all that this event says is withheld]",
     unlabelled="Event",
-    unshown="{n} characters cannot be shown in this report's font and are written � ({codes}). The exact text is in "
+    unshown="{n} [n:character|characters] cannot be shown in this report's font and [n:is|are] written � ({codes}). "
+    "The exact text is in "
     "the bundle.",
     referrals="Referrals and clocks",
     referral="Referral",
@@ -232,7 +236,8 @@ EN = Words(
     places="Where each event stands in the ledger",
     place_columns=("No.", "Ledger position", "Hash of the record"),
     notes="Notes on this report",
-    notes_unshown="In the whole report {n} characters are written � because the font has none or they are invisible: "
+    notes_unshown="In the whole report {n} [n:character is|characters are] written � because the font has none or "
+    "they are invisible: "
     "{codes}.",
-    blank_lines="[{n} blank lines]",
+    blank_lines="[{n} blank [n:line|lines]]",
 )

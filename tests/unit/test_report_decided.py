@@ -3,6 +3,7 @@ of the program: no empty list as a dash, no reason as a reference, no machine as
 
 import ast
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from report_facts import AT, HOUR, an_event, facts
 from story import an_id
 
 from rujukan import api
+from rujukan.consumers.evidence import words as evidence
 from rujukan.consumers.evidence.figures import brief
 from rujukan.domain import survivor
 from rujukan.domain.access import VIEWS
@@ -209,3 +211,29 @@ def test_every_sentence_of_a_decision_is_tried() -> None:
     names = [s.name for s in structs.fields(Words)]
     all_of_them = set(names[names.index("absorbed") : names.index("more_decided")])
     assert all_of_them == {name for name, _ in ENDS.values()} | beside | {"erasure_asked"}
+
+
+NUMBERED = re.compile(r"\b1(?: more)? (\w+)")
+NO_PLURALS = {"of", "this", "referrals"}
+
+
+@pytest.mark.parametrize("name", [s.name for s in structs.fields(Words)])
+def test_one_of_a_thing_is_said_in_the_singular(name: str) -> None:
+    """Every sentence of the report, with one of each thing; and of the verifier."""
+    said = getattr(WORDS["en"], name)
+    if not isinstance(said, str) or "{n}" not in said:
+        return
+    about = dict.fromkeys(re.findall(r"{(\w+)}", said), 1)
+    one, two = said.format(**about), said.format(**(about | {"n": 2}))
+    assert not [word for word in NUMBERED.findall(one) if word.endswith("s") and word not in NO_PLURALS], one
+    assert "[n:" not in one + two
+    assert "|" not in one + two
+
+
+@pytest.mark.parametrize("key", evidence.SAYS)
+def test_the_verifier_says_one_in_the_singular(key: str) -> None:
+    names = re.findall(r"{(\w+)}", evidence.SAYS[key][1])
+    one, two = (evidence.say(key, "en", **dict.fromkeys(names, n)) for n in (1, 2))
+    assert not [word for word in NUMBERED.findall(one) if word.endswith("s") and word not in NO_PLURALS], one
+    assert "|" not in one + two
+    assert "[" not in one + two
