@@ -73,7 +73,7 @@ from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.case.proceedings import HoldFell, HoldPassed
 from rujukan.domain.case.referrals import CancelReferral, ReferralCancelled
 from rujukan.domain.casefile.evolving import Said, fold_log, said
-from rujukan.domain.casefile.holding import CourtOrders, HoldPlaced
+from rujukan.domain.casefile.holding import CourtOrders, HoldPlaced, confirm_by, lapse_at
 from rujukan.domain.casefile.state import FIRST
 from rujukan.domain.codes import (
     AgeGroup,
@@ -751,3 +751,14 @@ def test_what_was_stored_is_folded_in_the_order_in_which_it_was() -> None:
     case = fold_log(log)
     assert case is not None
     assert [*case.holds] == [FIRST, HOLD]
+
+
+def test_who_is_refused_for_a_hold_is_told_when_it_lapses() -> None:
+    placed, _ = held()
+    case = given(opened()).when(place(), by=REVIEWER).then(placed)
+    (one,) = case.holds.values()
+    given(opened(), held()).when(ERASE, by=SUPERVISOR).refused(HoldStands, holds=1, lapses_at=confirm_by(one))
+    given(*WITH_POLICE, held(), POLICE_HOLD).when(ERASE, by=SUPERVISOR).refused(HoldStands, holds=2, lapses_at=None)
+    asked, by_itself = replace(one, lapses_at=NOON + 400 * DAY), replace(one, of_proceedings=True)
+    assert lapse_at([one, asked]) == NOON + 400 * DAY, "the last of them"
+    assert lapse_at([one, by_itself]) is None, "what the proceedings placed waits for people"
