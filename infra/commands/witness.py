@@ -144,6 +144,11 @@ def _open(said: argparse.Namespace) -> Any:
     from ...consumers.evidence.notes import SigningKey, parse_vkey
     from ...consumers.evidence.refused import Malformed
 
+    if not said.witness_key.is_file():
+        key = said.witness_key
+        raise Failed(
+            f"--witness-key: there is no file {key}: rujukan witness --keygen NAME --witness-key {key} makes it"
+        )
     if said.witness_key.stat().st_mode & 0o077:
         raise Failed(f"{said.witness_key} can be read by others; chmod 600 it")
     try:

@@ -6,6 +6,7 @@ The parser is asked what there is: who adds a command or an argument says here w
 
 import argparse
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -298,3 +299,40 @@ def test_it_is_said_what_was_done_and_what_was_left_also_the_second_time(
             assert re.match(r"rujukan( [\w-]+)?: |FAILED THE CHECK|Next: ", answer.err.strip().splitlines()[-1]), (
                 answer.err
             )
+
+
+@pytest.mark.parametrize("name", sorted(NOTHING.keys() - {"keygen", "schemas", "down", "status", "health", "verify"}))
+def test_where_nothing_runs_each_command_says_so_in_a_line_with_what_helps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """No server, no settings, no keys."""
+    monkeypatch.chdir(tmp_path)
+    for variable in [variable for variable in os.environ if variable.startswith("RUJUKAN_")]:
+        monkeypatch.delenv(variable)
+    Path("log.xes").write_text('<log xes.version="1.0"></log>')
+    assert says([name, *NOTHING[name][0]]) == 1
+    answer = capsys.readouterr()
+    assert answer.out == ""
+    (line,) = answer.err.strip().splitlines()
+    assert line.startswith("rujukan: ")
+    assert "Errno" not in line
+    assert re.search(r"rujukan [a-z]+|RUJUKAN_[A-Z]+|--[a-z-]+", line.removeprefix("rujukan: ")), "what helps"
+
+
+@pytest.mark.parametrize("name", sorted(commands()))
+def test_a_misspelt_option_shows_its_command_s_usage_and_which_was_meant(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    options = [o for a in commands()[name]._actions for o in a.option_strings if len(o) > 5 and a.nargs != 0]
+    for option in options[:3]:
+        wrong = option[:3] + option[4] + option[3] + option[5:]
+        if wrong == option:
+            continue
+        assert says([name, *GOOD.get(name, ()), wrong, "x"]) == 2
+        answer = capsys.readouterr()
+        assert answer.out == ""
+        assert answer.err.startswith(f"usage: rujukan {name} ")
+        last = answer.err.strip().splitlines()[-1]
+        assert last.startswith(f"rujukan {name}: ")
+        assert wrong in last
+        assert re.search(r"did you mean --[a-z-]+\?", last), last
