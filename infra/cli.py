@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     said, beyond = parser.parse_known_args(arguments)
     if beyond:
-        _refuse(parser, said.name, beyond)
+        _refuse(parser, sys.argv[1:] if arguments is None else arguments, beyond)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     try:
@@ -83,10 +83,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _refuse(parser: argparse.ArgumentParser, name: str, beyond: Sequence[str]) -> None:
+def _refuse(parser: argparse.ArgumentParser, words: Sequence[str], beyond: Sequence[str]) -> None:
     """Ends with 2: the command's usage, what it does not take, and what was meant as it seems."""
     (commands,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
-    of: argparse.ArgumentParser = commands.choices[name]
+    of: argparse.ArgumentParser = commands.choices[next(word for word in words if word in commands.choices)]
     known = [option for action in of._actions for option in action.option_strings]
     wrong = next((word for word in beyond if word.startswith("-")), beyond[0])
     meant = get_close_matches(wrong.partition("=")[0], known, 1, 0.6)

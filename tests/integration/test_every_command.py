@@ -328,7 +328,7 @@ def test_a_misspelt_option_shows_its_command_s_usage_and_which_was_meant(
         wrong = option[:3] + option[4] + option[3] + option[5:]
         if wrong == option:
             continue
-        assert says([name, *GOOD.get(name, ()), wrong, "x"]) == 2
+        assert says([name, *GOOD.get(name, ()), f"{wrong}=x"]) == 2
         answer = capsys.readouterr()
         assert answer.out == ""
         assert answer.err.startswith(f"usage: rujukan {name} ")
