@@ -9,6 +9,7 @@ Agencies were promised that the other lists are closed: one more value is a new 
 from .clock_codes import AskedOf, ClockDuty, ClockEnd, ClockStart, OrderKind
 from .code import Code
 from .persons import AgeBasis, Capacity, Identifier, NikWarning, Right, RightAnswer, Saying, SetAside
+from .referral_codes import AppointmentBy, QuestionAbout, QuestionReply
 from .violence import ClockNeed, GbvType, Need, Place, RiskLevel, SexualKind, ToldBy, ViolenceForm, YesNo
 
 
@@ -383,6 +384,9 @@ CODE_LISTS: dict[str, type[Code]] = {
     "clock-starts": ClockStart,
     "clock-ends": ClockEnd,
     "order-kinds": OrderKind,
+    "appointment-by": AppointmentBy,
+    "question-subjects": QuestionAbout,
+    "question-replies": QuestionReply,
     "asked-of": AskedOf,
     "document-kinds": DocumentKind,
     "erasure-bases": ErasureBasis,

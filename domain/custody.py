@@ -14,6 +14,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from .case.amending import ReferralAmended
 from .case.departing import AssignmentLapsed
 from .case.fulfilment import ReferralReceived, ReferralRejected
 from .case.intake import CaseOpened
@@ -228,6 +229,8 @@ class _Story:
                     self._ran[event.referral] = replace(asked, ended_at=at, ended_recorded_at=recorded)
                 else:
                     self._ran[event.referral] = replace(asked, met_at=at, met_recorded_at=recorded)
+            case ReferralAmended() if event.due_at is not None and event.referral in self._ran:
+                self._ran[event.referral] = replace(self._ran[event.referral], due_at=event.due_at)
             case ReferralEscalated():
                 self._raised.add(event.referral)
 

@@ -19,6 +19,7 @@ from .codes import (
     SharingBasis,
 )
 from .persons import SetAside
+from .referral_codes import AppointmentBy
 from .violence import ClockNeed, GbvType, Need, ToldBy
 from .words import Language, Words
 
@@ -30,6 +31,9 @@ _HERS: Mapping[tuple[type[Code], Code], Words] = {
     (type(code), code): words
     for code, words in (
         (ConsentBy.SURVIVOR, Words("Anda", "You")),
+        (AppointmentBy.SURVIVOR, Words("Anda", "You")),
+        (AppointmentBy.COMPANION, Words("Yang mendampingi Anda", "Who accompanied you")),
+        (AppointmentBy.PROVIDER, Words("Instansi yang akan menemui Anda", "The agency that was to meet you")),
         (Reporter.SURVIVOR, Words("Anda sendiri", "You yourself")),
         (Role.SUPERVISOR, Words("Atasan pendamping", "The case worker's supervisor")),
         (Role.LEGAL_REVIEWER, Words("Petugas hukum", "Legal officer")),

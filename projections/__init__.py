@@ -7,13 +7,14 @@
 `processors`  where each is, what stopped it, and waiting for it; `shards`: the parts that it is folded in; `log`
 `directory`, `referral_box`, `caseload`, `timeline`, `deadlines`, `people`, `audit`, `emergencies`, `holdings`,
 `erasures`, `retention`, `deliveries`, `marks`, `escalations`, `notices`, `proposals`,
-`flags`, `staff`, `stops`, `rights`, `expiring`, `legal_holds`, `coming_of_age`
+`flags`, `appointments`, `questions`, `staff`, `stops`, `rights`, `expiring`, `legal_holds`, `coming_of_age`
               one file a read model: its tables, its fold, its queries
 
 Columns in clear are what lists, clocks and counts need: ids, codes, times. Protected fields are not here:
 rows point at positions of the log, where they stay sealed until somebody with a reason opens them.
 """
 
+from .appointments import AppointmentList
 from .audit import Audit
 from .caseload import Caseload
 from .coming_of_age import ComingOfAge
@@ -34,6 +35,7 @@ from .people import People
 from .processors import FOLDED, Lag, Reach, Stopped, reach, stopped, wait_for
 from .projection import Projection
 from .proposals import Proposals
+from .questions import QuestionList
 from .referral_box import ReferralBox
 from .retention import Retention
 from .rights import AskedRights
@@ -61,6 +63,8 @@ ALL: tuple[type[Projection], ...] = (
     Notices,
     Proposals,
     RaisedFlags,
+    AppointmentList,
+    QuestionList,
     WaitingStops,
     AskedRights,
     ExpiringConsents,
@@ -76,6 +80,7 @@ __all__ = [
     "ALL",
     "FOLDED",
     "LISTINGS",
+    "AppointmentList",
     "AskedRights",
     "CaseStaff",
     "Caseload",
@@ -90,6 +95,7 @@ __all__ = [
     "Listing",
     "Notices",
     "Projection",
+    "QuestionList",
     "Reach",
     "ReferralBox",
     "Retention",

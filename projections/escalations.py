@@ -2,8 +2,9 @@
 
 A referral that nobody answered, that did not arrive, or on which nobody acted in its state, is first the business of
 the supervisors of who has to act, and from the second level on of the lead too. A clock that ran out is the lead's, and
-of who was referred to for it. What one person did alone and nobody judged in time, an opening in an emergency or
-sharing without consent, is that agency's and the lead's; it stays theirs when the case ends.
+of who was referred to for it. An appointment that was missed or cancelled, or of which nobody says what came of it, is
+the business of who was to meet her and of the lead. What one person did alone and nobody judged in time, an opening in
+an emergency or sharing without consent, is that agency's and the lead's; it stays theirs when the case ends.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from msgspec import Meta, Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
+from ..domain.case.amending import ReferralAmended
 from ..domain.case.fulfilment import ReferralAccepted, ReferralReceived
 from ..domain.case.glass import GlassReviewed, GlassReviewOverdue
 from ..domain.case.intake import ReportReceived
@@ -22,11 +24,13 @@ from ..domain.case.lead import LeadTransferAccepted
 from ..domain.case.lifecycle import CaseClosed, CaseReopened
 from ..domain.case.merging import CaseMerged, CaseSeparated
 from ..domain.case.overrides import OverrideReviewed, OverrideReviewOverdue, SharedWithoutConsent
+from ..domain.case.questions import QuestionAnswered, QuestionUnanswered
 from ..domain.case.reminders import ReferralEscalated, ReferralUndelivered
 from ..domain.case.reminding import ClockStillOverdue, ClockWarned, next_reminder
 from ..domain.case.services import ServiceDelivered
 from ..domain.case.silence import ReferralStalled
 from ..domain.case.uncovered import UncoveredEndAnnounced, UncoveredEndAnswered
+from ..domain.casefile.appointed import AppointmentStep
 from ..domain.casefile.clocks import ClockEnded, ClockMet, ClockOverdue, ClockResumed, ClockStarted
 from ..domain.casefile.duties import DutiesFound, beginning
 from ..domain.casefile.moves import ReferralMove
@@ -39,8 +43,10 @@ from ..domain.fact import ClockId, ReferralId
 from ..domain.standing import readings
 from ..domain.standing.relations import Extent
 from ..domain.standing.rule import extent_for
+from . import meeting
 from .erased import drop, records
 from .listing import Listing
+from .meeting import RAISE, RESOLVE
 from .projection import Tables
 
 UNANSWERED, UNDELIVERED, STALLED, CLOCK = "unanswered", "undelivered", "stalled", "clock"
@@ -65,8 +71,8 @@ BEGIN_DUTIES = (
 
 
 class EscalationEntry(Struct, frozen=True):
-    """Something that was raised. `subject` is the referral, the clock, or what nobody judged: the emergency opening, or
-    the sharing without consent."""
+    """Something that was raised. `subject` is the referral, the clock, the appointment, the question, or what nobody
+    judged: the emergency opening, or the sharing without consent."""
 
     kind: str
     case: UUID
@@ -154,14 +160,16 @@ class Escalations:
                     kind = UNANSWERED if isinstance(event, ReferralEscalated) else UNDELIVERED
                     recipient = case.referrals[event.referral].recipient
                     row = (stream, kind, event.referral, event.level, recipient, case.lead, at, written.position)
-                    db.execute(_RAISE, row)
+                    db.execute(RAISE, row)
                 case ReferralStalled():
                     row = (stream, STALLED, event.referral, event.level, event.to, case.lead, at, written.position)
-                    db.execute(_RAISE, row)
+                    db.execute(RAISE, row)
                 case UncoveredEndAnnounced():
                     db.execute(_ANNOUNCED, (stream, event.referral, event.ends_at))
                 case UncoveredEndAnswered():
                     _not_announced(db, stream, [event.referral])
+                case ReferralAmended():  # by its sender: no answer, and no act of its recipient
+                    pass
                 case ReferralMove():
                     _moved(db, stream, case, event.referral, at)
                 case ClockStarted() if (
@@ -170,22 +178,26 @@ class Escalations:
                     db.execute(_RUNS, (stream, event.clock, event.due_at))
                 case ClockOverdue():
                     _stop(db, stream, event.clock)
-                    db.execute(_RESOLVE + " AND kind = %s AND subject = %s", (at, stream, CLOCK_SOON, event.clock))
-                    db.execute(_RAISE, (stream, CLOCK, event.clock, 2, "", case.lead, at, written.position))
+                    db.execute(RESOLVE + " AND kind = %s AND subject = %s", (at, stream, CLOCK_SOON, event.clock))
+                    db.execute(RAISE, (stream, CLOCK, event.clock, 2, "", case.lead, at, written.position))
                     for agency in sorted(told):
-                        db.execute(_RAISE, (stream, CLOCK, event.clock, 1, agency, case.lead, at, written.position))
+                        db.execute(RAISE, (stream, CLOCK, event.clock, 1, agency, case.lead, at, written.position))
                 case ClockWarned() | ClockStillOverdue():
                     kind = CLOCK_SOON if isinstance(event, ClockWarned) else CLOCK
                     level = event.level + (1 if kind == CLOCK_SOON else 2)  # behind that it ran out
-                    db.execute(_RAISE, (stream, kind, event.clock, level, "", case.lead, at, written.position))
+                    db.execute(RAISE, (stream, kind, event.clock, level, "", case.lead, at, written.position))
                     for agency in sorted(told):
-                        db.execute(_RAISE, (stream, kind, event.clock, 1, agency, case.lead, at, written.position))
+                        db.execute(RAISE, (stream, kind, event.clock, 1, agency, case.lead, at, written.position))
                 case ServiceDelivered() if event.referral is not None:
-                    db.execute(_RESOLVE + " AND kind = %s AND subject = %s", (at, stream, STALLED, event.referral))
+                    subjects = [event.referral, *meeting.on_referral(case, event.referral)]
+                    kinds = [STALLED, *meeting.NOT_MET]
+                    db.execute(RESOLVE + " AND kind = ANY(%s) AND subject = ANY(%s)", (at, stream, kinds, subjects))
+                case AppointmentStep() | QuestionUnanswered() | QuestionAnswered():
+                    meeting.raise_or_resolve(db, case, written)
                 case ClockMet() | ClockEnded():
                     _stop(db, stream, event.clock)
                     db.execute(
-                        _RESOLVE + " AND kind = ANY(%s) AND subject = %s AND recipient = ANY(%s)",
+                        RESOLVE + " AND kind = ANY(%s) AND subject = %s AND recipient = ANY(%s)",
                         (at, stream, OF_CLOCKS, event.clock, ["", *told, written.author]),
                     )
                 case ClockResumed():
@@ -201,11 +213,9 @@ class Escalations:
                     _unjudged(db, GLASS_REVIEW, event.glass, event.level, opened_for, case, written)
                 case OverrideReviewed():
                     db.execute("DELETE FROM sharing_alone WHERE case_id = %s AND consent = %s", (stream, event.consent))
-                    db.execute(
-                        _RESOLVE + " AND kind = %s AND subject = %s", (at, stream, SHARING_REVIEW, event.consent)
-                    )
+                    db.execute(RESOLVE + " AND kind = %s AND subject = %s", (at, stream, SHARING_REVIEW, event.consent))
                 case GlassReviewed():
-                    db.execute(_RESOLVE + " AND kind = %s AND subject = %s", (at, stream, GLASS_REVIEW, event.glass))
+                    db.execute(RESOLVE + " AND kind = %s AND subject = %s", (at, stream, GLASS_REVIEW, event.glass))
                 case LeadTransferAccepted():  # what the former lead announced ends with it
                     db.execute("DELETE FROM announced_end WHERE case_id = %s", (stream,))
                     db.execute("UPDATE escalation SET lead = %s WHERE case_id = %s", (case.lead, stream))
@@ -214,7 +224,7 @@ class Escalations:
                     db.execute("UPDATE running_clock SET open = %s WHERE case_id = %s", (is_open, stream))
                     db.execute("UPDATE clock_reminder SET open = %s WHERE case_id = %s", (is_open, stream))
                     if not is_open:
-                        db.execute(_RESOLVE + " AND kind <> ALL(%s)", (at, stream, [GLASS_REVIEW, SHARING_REVIEW]))
+                        db.execute(RESOLVE + " AND kind <> ALL(%s)", (at, stream, [GLASS_REVIEW, SHARING_REVIEW]))
         drop(db, "escalation", batch)
         drop(db, "sharing_alone", batch)
         drop(db, "announced_end", batch)
@@ -229,16 +239,17 @@ def _moved(db: Tables, stream: UUID, case: Case, id: ReferralId, at: datetime) -
     """An answer, or an end, resolves what was raised of a referral; with its end, its clocks are its recipient's no
     more."""
     referral = case.referrals[id]
-    db.execute(_RESOLVE + " AND kind = %s AND subject = ANY(%s)", (at, stream, STALLED, [id, referral.redirects]))
+    db.execute(RESOLVE + " AND kind = %s AND subject = ANY(%s)", (at, stream, STALLED, [id, referral.redirects]))
     if referral.status in (ReferralStatus.DRAFT, ReferralStatus.REQUESTED):
         return
-    db.execute(_RESOLVE + " AND kind <> ALL(%s) AND subject = %s", (at, stream, OF_CLOCKS, id))
+    db.execute(RESOLVE + " AND kind <> ALL(%s) AND subject = %s", (at, stream, OF_CLOCKS, id))
     if not referral.status.is_open:
         _not_announced(db, stream, [id])
+        db.execute(RESOLVE + " AND subject = ANY(%s)", (at, stream, meeting.on_referral(case, id)))
     if not referral.status.is_open and referral.clocks:
         left = {clock for other in case.open_referrals_to(referral.recipient) for clock in other.clocks}
         db.execute(
-            _RESOLVE + " AND kind = ANY(%s) AND recipient = %s AND subject = ANY(%s)",
+            RESOLVE + " AND kind = ANY(%s) AND recipient = %s AND subject = ANY(%s)",
             (at, stream, OF_CLOCKS, referral.recipient, [clock for clock in referral.clocks if clock not in left]),
         )
 
@@ -260,9 +271,9 @@ def _unjudged(
 ) -> None:
     """The lead is told each time; the agency whose person did it, where that is another, the first time."""
     of_lead = (written.stream, kind, subject, level + 1, "", case.lead, written.at, written.position)
-    db.execute(_RAISE, of_lead)
+    db.execute(RAISE, of_lead)
     if agency is not None and agency != case.lead:
-        db.execute(_RAISE, (written.stream, kind, subject, 1, agency, case.lead, written.at, written.position))
+        db.execute(RAISE, (written.stream, kind, subject, 1, agency, case.lead, written.at, written.position))
 
 
 def _resume(db: Tables, case: UUID, clock: Clock) -> None:
@@ -369,11 +380,6 @@ _ANNOUNCED: LiteralString = """
 """
 _ALONE: LiteralString = "INSERT INTO sharing_alone (case_id, consent, review_due_at) VALUES (%s, %s, %s)"
 _REMINDED: LiteralString = "UPDATE sharing_alone SET reminders = %s WHERE case_id = %s AND consent = %s"
-_RAISE: LiteralString = """
-    INSERT INTO escalation (case_id, kind, subject, level, recipient, lead, raised_at, position)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
-"""
-_RESOLVE: LiteralString = "UPDATE escalation SET resolved_at = %s WHERE case_id = %s AND resolved_at IS NULL"
 _SELECT: LiteralString = """
     SELECT kind, case_id AS case, subject, level, relation, recipient, raised_at, resolved_at, position FROM (
       SELECT x.kind, x.case_id, x.subject, x.level, nullif(x.recipient, '') AS recipient, x.raised_at, x.position,

@@ -13,6 +13,7 @@ from ..domain.case.lifecycle import CaseClosed, CaseReopened
 from ..domain.case.merging import CaseMerged, CaseSeparated
 from ..domain.case.referrals import DraftFacts
 from ..domain.case.services import ServiceDelivered
+from ..domain.casefile.appointed import AppointmentStep, appointment_of
 from ..domain.casefile.moves import ReferralMove
 from ..domain.casefile.state import Case, Referral, Status
 from ..domain.codes import ReferralStatus
@@ -124,6 +125,8 @@ def _moved(event: Fact, case: Case) -> Iterable[Referral]:
                 next = moved.redirects  # whether that is replaced hangs on this one
         case ServiceDelivered():
             yield from (r for r in case.referrals.values() if r.id == event.referral)
+        case AppointmentStep() if (made := appointment_of(case, event.appointment)) and made.referral:
+            yield case.referrals[made.referral]
         case CaseClosed() | CaseMerged() | CaseReopened() | CaseSeparated():
             yield from case.referrals.values()
 
@@ -200,7 +203,8 @@ _UPSERT: LiteralString = """
       %b::text[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[],
       %b::boolean[], %b::interval[], %b::int[], %b::bigint[], %b::boolean[],
       %b::timestamptz[])
-    ON CONFLICT (agency, case_id, referral) DO UPDATE SET status = excluded.status, sent_at = excluded.sent_at,
+    ON CONFLICT (agency, case_id, referral) DO UPDATE SET urgency = excluded.urgency,
+      status = excluded.status, sent_at = excluded.sent_at,
       due_at = excluded.due_at, answered_at = excluded.answered_at, answer_recorded_at = excluded.answer_recorded_at,
       ended_at = excluded.ended_at, late = excluded.late, answer_within = excluded.answer_within,
       escalations = excluded.escalations, position = excluded.position, acts_by = excluded.acts_by

@@ -3,14 +3,15 @@
 The whole state machine is drawn in referrals.py, which is the sender's side.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
 
-from ..casefile.deciding import Network, decides
+from ..casefile.appointed import KEPT, Appointments
+from ..casefile.deciding import Network, decides, follows
 from ..casefile.evolving import applies
 from ..casefile.moves import (
     COVER,
@@ -357,6 +358,18 @@ def complete(command: CompleteReferral, case: Case, act: Act, network: Network) 
 @decides.register
 def fail(command: FailReferral, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     return [recorded(ReferralFailed, command, act)]
+
+
+@follows
+def begin_as_she_came(before: Case | None, after: Case, change: Fact, act: Act) -> Iterable[Fact]:
+    """Work on a referral begins as its recipient says that she came to her appointment."""
+    if before is None or (was := before.of(Appointments).made) is (now := after.of(Appointments).made):
+        return
+    for id, appointment in now.items():
+        if appointment.ended_as != KEPT or appointment.referral is None or was.get(id) is appointment:
+            continue
+        if after.referrals[appointment.referral].status is S.ACCEPTED:
+            yield ReferralStarted(occurred_at=change.occurred_at, referral=appointment.referral)
 
 
 when_uncovered({S.IN_PROGRESS}, lambda at, id, why: ReferralHeld(occurred_at=at, referral=id, reason=why))

@@ -177,15 +177,16 @@ class Referral(Struct, frozen=True):
     """Another was sent in its place, which is neither cancelled nor rejected; or that one was replaced so."""
     left: bool = False
     """Rejected, and its sender decided that nobody else is asked."""
-    by_machine: bool = False
-    """It came into its state by the word of its recipient's system: no person did anything for that."""
+    by_machine: bool = False  # it came into its state by the word of its recipient's system, and of no person
+    awaits: datetime | None = None  # until then it waits for an appointment that stands
 
     @property
     def acts_by(self) -> datetime | None:
         """By when somebody acts on it, or that is raised once more; None where nobody has to."""
         if self.stage is None or self.entered_at is None or self.replaced or self.left:
             return None
-        return self.entered_at + (self.stalled + 1) * self.stage
+        due = self.entered_at + (self.stalled + 1) * self.stage
+        return due if self.awaits is None else max(due, self.awaits)
 
     @property
     def window(self) -> timedelta:

@@ -223,6 +223,8 @@ INBOX = reading("inbox", Words("Rujukan masuk", "Referrals received"), READERS, 
 OUTBOX = reading("outbox", Words("Rujukan keluar", "Referrals sent"), READERS, Extent.ROWS)
 CASES = reading("cases", Words("Kasus", "Cases"), READERS, Extent.ROWS)
 DEADLINES = reading("deadlines", Words("Batas waktu", "Deadlines"), READERS, Extent.ROWS)
+APPOINTMENTS = reading("appointments", Words("Janji temu", "Appointments"), READERS, Extent.ROWS)
+QUESTIONS = reading("questions", Words("Pertanyaan tentang rujukan", "Questions on referrals"), READERS, Extent.ROWS)
 FLAGS = reading("flags", Words("Tanda pengingat", "Flags"), READERS, Extent.ROWS)
 ESCALATIONS = reading(
     "escalations",

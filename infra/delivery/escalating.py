@@ -21,6 +21,7 @@ from ...api.application.of_one_case import not_carried
 from ...api.application.ports import Clock, Gone, Moved, Unavailable, Unreadable
 from ...domain.case import stopping
 from ...domain.case.ages import WarnOfMajority
+from ...domain.case.attendance import RaiseAppointment
 from ...domain.case.beginning import BeginDuties
 from ...domain.case.consents import ExpireConsent
 from ...domain.case.departing import LapseAssignment
@@ -28,6 +29,7 @@ from ...domain.case.expiring import WarnOfExpiry
 from ...domain.case.glass import RaiseGlassReview
 from ...domain.case.keeping import AskToConfirmHold, LapseHold
 from ...domain.case.overrides import RaiseOverrideReview
+from ...domain.case.questions import QuestionId, RaiseQuestion
 from ...domain.case.reminders import HIGHEST_ESCALATION, EscalateReferral, RaiseUndelivered
 from ...domain.case.reminding import RemindOfClock
 from ...domain.case.rights import RaiseRight, RightId
@@ -35,12 +37,14 @@ from ...domain.case.silence import RaiseStalled
 from ...domain.case.staffing import CarryExclusion
 from ...domain.case.uncovered import EndAnnouncedReferral
 from ...domain.casefile import judging
+from ...domain.casefile.appointed import AppointmentId
 from ...domain.casefile.clocks import RaiseClock
 from ...domain.fact import ActorId, CaseId, ClockId, ConsentId, Fact, GlassId, HoldId, ReferralId, StopId
 from ...domain.notices import GiveNotice, NoticeId
-from ...domain.pathways import CONSENT_TIMES
+from ...domain.pathways import APPOINTMENT_TIMES, CONSENT_TIMES
 from ...domain.refusal import ConsentNotLive, Refusal, Unknown
 from ...projections import (
+    appointments,
     coming_of_age,
     deliveries,
     emergencies,
@@ -48,6 +52,7 @@ from ...projections import (
     expiring,
     legal_holds,
     notices,
+    questions,
     referral_box,
     rights,
     staff,
@@ -76,6 +81,8 @@ LISTS = tuple(
         projections.ReferralBox,
         projections.Deliveries,
         projections.Escalations,
+        projections.AppointmentList,
+        projections.QuestionList,
         projections.Holdings,
         projections.Notices,
         projections.WaitingStops,
@@ -188,6 +195,8 @@ class Escalator:
             late = deliveries.undelivered(db, now, HIGHEST_ESCALATION)
             unanswered = referral_box.unanswered(db, now, HIGHEST_ESCALATION)
             stalled = referral_box.stalled(db, now)
+            asked = questions.unanswered(db, now)
+            unclear = appointments.unclear(db, now, APPOINTMENT_TIMES.every)
             ran_out, reminders = escalations.ran_out(db, now), escalations.to_remind_of(db, now)
             announced, begun = escalations.announced(db, now), escalations.to_begin(db)
             waiting = stops.waiting(db, now, CONSENT_TIMES.answer, stopping.HIGHEST_REMINDER)
@@ -223,6 +232,10 @@ class Escalator:
             yield Due(case, EscalateReferral(occurred_at=now, referral=ReferralId(referral)))
         for case, referral in stalled:
             yield Due(case, RaiseStalled(occurred_at=now, referral=ReferralId(referral)))
+        for case, question in asked:
+            yield Due(case, RaiseQuestion(occurred_at=now, question=QuestionId(question)))
+        for case, appointment in unclear:
+            yield Due(case, RaiseAppointment(occurred_at=now, appointment=AppointmentId(appointment)))
         for case, referral in announced:
             yield Due(case, EndAnnouncedReferral(occurred_at=now, referral=ReferralId(referral)))
         for case, clock in ran_out:

@@ -33,7 +33,10 @@ from rujukan.domain import agency as a
 from rujukan.domain import webhook as w
 from rujukan.domain.agency_hours import SetHolidays, SetHours
 from rujukan.domain.agency_keys import ApproveResealing, AskResealing, RefuseResealing, RegisterKey, RetireKey
+from rujukan.domain.case.amending import AmendReferral
+from rujukan.domain.case.appointments import CancelAppointment, MakeAppointment, MoveAppointment
 from rujukan.domain.case.assessments import AgreeSafetyPlan, AssessNeeds, AssessRisk
+from rujukan.domain.case.attendance import KeepAppointment, MissAppointment
 from rujukan.domain.case.clock_ends import EndClock, EndDuty, FindNotIndicated, MeetClock, ResumeClock
 from rujukan.domain.case.conferences import AgreeAction, FinishAction, HoldConference
 from rujukan.domain.case.confirming import ConfirmConsent, ContradictConsent
@@ -81,6 +84,7 @@ from rujukan.domain.case.overrides import (
     RefuseOverride,
     ReviewOverride,
 )
+from rujukan.domain.case.questions import AnswerQuestion, AskQuestion
 from rujukan.domain.case.referrals import CancelReferral, DraftReferral, SendReferral
 from rujukan.domain.case.rights import AnswerRight, AskRight
 from rujukan.domain.case.services import DeliverService
@@ -383,7 +387,8 @@ def _consent_and_referrals(walk: Walk, case: str) -> str:
         clock = walk.read(f"/cases/{case}")["clocks"][1]["clock"]
         with_clock = {**ASKED[DraftReferral].example, "clocks": [clock]}
         helped = walk.propose(DraftReferral, f"/cases/{case}/referrals", **with_clock)
-        declined, failed, taken_back = (walk.take(DraftReferral, case=case) for _ in range(3))
+        declined, taken_back = walk.take(DraftReferral, case=case), walk.take(DraftReferral, case=case)
+        failed = walk.take(DraftReferral, case=case, urgency="urgent")
         walk.take(SendReferral, case=case, referral=helped)
         for referral in (declined, failed):
             sending = f"/cases/{case}/referrals/{referral}/sending"
@@ -409,6 +414,10 @@ def _consent_and_referrals(walk: Walk, case: str) -> str:
         heard, misheard = walk.take(GiveConsent, case=case), walk.take(GiveConsent, case=case)
         stop, no_stop = walk.take(StopSharing, case=case), walk.take(StopSharing, case=case)
         right = walk.take(AskRight, case=case)
+        question = walk.take(AskQuestion, case=case, referral=helped)
+        with walk.acting("uptd-ppa"):
+            walk.take(AnswerQuestion, case=case, question=question)
+            walk.take(AmendReferral, case=case, referral=failed)
         walk.take(HoldReferral, case=case, referral=helped)
         walk.take(ResumeReferral, case=case, referral=helped)
         walk.take(DeliverService, case=case)
@@ -431,6 +440,12 @@ def _work(walk: Walk, case: str) -> None:
         walk.take(RecordNote, case=case)
         walk.take(RecordContactAttempt, case=case)
         walk.take(RecordFollowUp, case=case)
+        walk.take(KeepAppointment, case=case, appointment=walk.take(MakeAppointment, case=case))
+        moved = walk.take(MakeAppointment, case=case)
+        walk.take(MoveAppointment, case=case, appointment=moved)
+        walk.take(CancelAppointment, case=case, appointment=moved)
+        now = walk.take(MakeAppointment, case=case, appointed_for=datetime.now(UTC).isoformat())
+        walk.take(MissAppointment, case=case, appointment=now)
         walk.take(HoldConference, case=case)
         walk.take(FinishAction, case=case, action=walk.take(AgreeAction, case=case))
         walk.take(RecordProtectionOrder, case=case)

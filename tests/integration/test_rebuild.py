@@ -30,14 +30,17 @@ from patience import PATIENCE_SECONDS
 from some import some, thorough
 
 from rujukan import projections
+from rujukan.domain.case.amending import AmendReferral
 from rujukan.domain.case.consents import WithdrawConsent
 from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral, StartReferral
 from rujukan.domain.case.incidents import RecordIncident
 from rujukan.domain.case.notes import RecordNote
+from rujukan.domain.case.questions import AnswerQuestion, AskQuestion
 from rujukan.domain.case.staffing import AssignPerson, ExcludePerson
 from rujukan.domain.case.stopping import StopSharing
 from rujukan.domain.case.uncovered import EndUncoveredReferral
 from rujukan.domain.codes import ConsentBy, Role, Service, StopAbout, Urgency
+from rujukan.domain.referral_codes import QuestionAbout, QuestionReply
 from rujukan.domain.violence import GbvType, ToldBy, ViolenceForm
 from rujukan.infra import composition
 from rujukan.infra.database import AWAY, FOLLOWER, as_role
@@ -68,8 +71,21 @@ def office(settings: Settings) -> Iterator[Office]:
         said = {"stop": uuid4(), "about": StopAbout.EVERYTHING, "said_by": frozenset({ConsentBy.SURVIVOR})}
         opened.does("lbh", tell_lateness(opened), StopSharing, **said)
         announces_an_end(opened)
+        asks_and_amends(opened)
         records_what_binds_the_lead(opened)
         yield opened
+
+
+def asks_and_amends(office: Office) -> None:
+    """A referral on which its parties ask each other, one question is answered, and that becomes more urgent."""
+    case = office.opens(composition.now())
+    office.consents(case, "rsud", "incident")
+    referral = office.refers(case, "rsud", Service.HEALTH, urgency=Urgency.ROUTINE)
+    for question in (uuid4(), uuid4()):
+        asked = {"question": question, "asked_about": QuestionAbout.PROGRESS}
+        office.does("rsud", case, AskQuestion, referral=referral, **asked)
+    office.does("uptd-ppa", case, AnswerQuestion, question=question, reply=QuestionReply.GO_ON)
+    office.does("uptd-ppa", case, AmendReferral, referral=referral, raised_to=Urgency.EMERGENCY)
 
 
 def announces_an_end(office: Office) -> None:

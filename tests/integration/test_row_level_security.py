@@ -36,7 +36,10 @@ from rujukan.api.application.once import Sent
 from rujukan.domain import catalogue, persons
 from rujukan.domain.agency import AddMember
 from rujukan.domain.case.ages import AssessAge, WarnOfMajority
+from rujukan.domain.case.amending import AmendReferral
+from rujukan.domain.case.appointments import MakeAppointment
 from rujukan.domain.case.assessments import AgreeSafetyPlan, AssessNeeds, AssessRisk
+from rujukan.domain.case.attendance import KeepAppointment, MissAppointment
 from rujukan.domain.case.clock_ends import EndClock, EndDuty, FindNotIndicated, MeetClock, ResumeClock
 from rujukan.domain.case.conferences import AgreeAction, FinishAction, HoldConference
 from rujukan.domain.case.confirming import ConfirmConsent, ContradictConsent
@@ -67,6 +70,7 @@ from rujukan.domain.case.overrides import (
     RefuseOverride,
     ReviewOverride,
 )
+from rujukan.domain.case.questions import AnswerQuestion, AskQuestion
 from rujukan.domain.case.referrals import DraftReferral, SendReferral
 from rujukan.domain.case.rights import AnswerRight, AskRight
 from rujukan.domain.case.services import DeliverService
@@ -100,6 +104,7 @@ from rujukan.domain.codes import (
 from rujukan.domain.compartment import Compartment, compartments_of
 from rujukan.domain.fact import ActorId, CaseId, Fact
 from rujukan.domain.persons import Right, RightAnswer
+from rujukan.domain.referral_codes import AppointmentBy, QuestionAbout, QuestionReply
 from rujukan.domain.violence import GbvType, Need, Place, RiskLevel, ToldBy, ViolenceForm, YesNo
 from rujukan.domain.webhook import SetWebhook
 from rujukan.infra import composition
@@ -556,10 +561,22 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
             says(case, ResumeClock, clock=clock.id)
             says(case, MeetClock, clock=clock.id)
             says(case, ResumeClock, clock=clock.id)
+    says(case, AmendReferral, **referral, raised_to=Urgency.EMERGENCY, adds=None)
+    asks: Fields = {"question": uuid4()}
+    says(case, AskQuestion, **asks, **referral, asked_about=QuestionAbout.PROGRESS)
+    silent: Fields = dict.fromkeys(("incident", "health", "psychosocial", "legal", "safety", "economic"))
+    says(case, AnswerQuestion, "rsud", **asks, **silent, reply=QuestionReply.GO_ON)  # the lead may open none of it
     says(case, CompleteReferral, "rsud", **referral, outcome=Outcome.PARTIAL)
     says(case, RecordNote, note=uuid4())
     says(case, RecordContactAttempt, note=uuid4(), reached=True)
     says(case, RecordFollowUp, note=uuid4())
+    for command in (KeepAppointment, MissAppointment):
+        met: Fields = {"appointment": uuid4()}
+        place = f"{MARKER}-{command.__name__}-place"
+        secrets.markers.append(place)
+        says(case, MakeAppointment, **met, referral=None, appointed_for=composition.now(), place=place)
+        known: Fields = {"known_from": AppointmentBy.COMPANION} if command is MissAppointment else {}
+        says(case, command, **met, **known)
     says(case, HoldConference, conference=uuid4(), attendees=frozenset({"uptd-ppa"}))
     says(case, AgreeAction, action=(action := uuid4()), owner="uptd-ppa", conference=None)
     says(case, FinishAction, action=action)

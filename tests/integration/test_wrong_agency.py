@@ -117,6 +117,8 @@ def told(running: Running) -> Told:
         if agency != "disdik":
             lead.post(f"{case}/referrals/{drafted['id']}/sending")
     ids["consent"], ids["referral"] = ids["consent of rsud"], ids["referral to disdik"]
+    asked = f"{case}/referrals/{ids['referral to rsud']}/questions"
+    ids["question"] = lead.post(asked, asked_about="progress")["id"]
     ids["action"] = lead.post(f"{case}/actions", owner="uptd-ppa", what="Antar.", due_on="2030-01-01")["id"]
     document = lead.ask(
         "POST",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from theatre import Theatre, opened
+from theatre import Story, Theatre, opened
 
 from rujukan.infra.services.postgres import EmbeddedPostgres
 
@@ -59,3 +59,53 @@ def test_a_father_agrees_and_is_accused_later(theatre: Theatre) -> None:
     s.does("uptd CW1", f"referrals/{later}/sending")
     (decided,) = s.events("uptd CW1", "BestInterestDecided")
     assert decided["reason"] == best["reason"], "in the case itself, not in what was asked of a second person alone"
+
+
+def test_she_did_not_come_and_that_is_put_before_both_at_once(theatre: Theatre) -> None:
+    s = theatre.story()
+    s.at("2026-06-02 10:00")
+    s.opens("uptd CW1", age_group="adult", account="Ia bercerita sendiri")
+    s.consents("uptd CW1", "rsud", "identity incident health safety", given_by=["survivor"])
+    referral = s.refers("uptd CW1", "rsud", "kesehatan", "identity incident health safety")
+    early = {"referral": referral, "appointed_for": "2026-06-03T09:00:00+08:00"}
+    s.refused("rsud CW1", "appointments", "wrong-move", **early)
+    s.moves("rsud CW1", referral, "receipt", "acceptance")
+    first = s.does("rsud CW1", "appointments", **early, place="Poli Teratai pintu timur")
+    assert [(e["appointment"], e["overdue"]) for e in s.reads("uptd CW1", "/appointments")["items"]] == [(first, False)]
+    assert "Poli Teratai" not in s.get("uptd CW1", "timeline").__repr__(), "where is sealed with safety"
+
+    s.at("2026-06-03 09:30")
+    s.does("rsud CW1", f"appointments/{first}/missing", known_from="provider")
+    for who in ("rsud SV", "uptd SV"):
+        raised = s.reads(who, "/escalations")["items"]
+        assert [(e["kind"], e["subject"]) for e in raised if e["case"] == s.case] == [("appointment-missed", first)], (
+            who
+        )
+    assert status(s) == "accepted", "never in-progress"
+    s.refused("rsud CW1", f"appointments/{first}/keeping", "already-exists")
+
+    s.at("12:20")
+    again = {"referral": referral, "appointed_for": "2026-06-03T17:30:00+08:00"}
+    second = s.does("uptd CW1", "appointments", **again)
+    for who in ("rsud SV", "uptd SV"):
+        raised = [e["kind"] for e in s.reads(who, "/escalations")["items"] if e["case"] == s.case]
+        assert "appointment-missed" not in raised, "she has another"
+    s.refused("uptd CW1", f"appointments/{second}/keeping", "not-for-this-agency")
+    s.at("17:30")
+    s.does("rsud CW1", f"appointments/{second}/keeping")
+    assert status(s) == "in-progress", "from the kept appointment, and nobody pressed start"
+
+    third = s.does("rsud CW1", "appointments", referral=referral, appointed_for="2026-06-10T09:00:00+08:00")
+    s.at("2026-06-10 13:00")
+    (due,) = [e for e in s.reads("rsud CW1", "/appointments", overdue=True)["items"] if e["case"] == s.case]
+    assert (due["appointment"], due["reminders"]) == (third, 1), "nobody said what came of it"
+    kinds = [(e["kind"], e["to"] if "to" in e else e["recipient"]) for e in s.reads("rsud SV", "/escalations")["items"]]
+    assert ("appointment-unclear", "rsud") in kinds
+    paper = s.report()
+    assert "Poli Teratai" not in paper
+    assert "You came to your appointment" in paper
+
+
+def status(s: Story) -> str:
+    (sent,) = [e["status"] for e in s.reads("uptd CW1", "/outbox")["items"] if e["case"] == s.case]
+    return str(sent)

@@ -17,6 +17,7 @@ from story import (
     C3,
     CLOCK,
     CONFERENCE,
+    DAY,
     DELIVERY,
     DOCUMENT,
     GLASS,
@@ -54,7 +55,10 @@ from rujukan.domain.age_table import WARNING
 from rujukan.domain.case import Case
 from rujukan.domain.case import glass as g
 from rujukan.domain.case.ages import AssessAge, ReassessUrgency, WarnOfMajority
+from rujukan.domain.case.amending import AmendReferral
+from rujukan.domain.case.appointments import AppointmentMade, CancelAppointment, MakeAppointment, MoveAppointment
 from rujukan.domain.case.assessments import AgreeSafetyPlan, AssessNeeds, AssessRisk
+from rujukan.domain.case.attendance import KeepAppointment, MissAppointment, RaiseAppointment
 from rujukan.domain.case.beginning import BeginDuties
 from rujukan.domain.case.clock_ends import EndClock, EndDuty, FindNotIndicated, MeetClock, ResumeClock
 from rujukan.domain.case.conferences import ActionAgreed, AgreeAction, FinishAction, HoldConference
@@ -130,6 +134,7 @@ from rujukan.domain.case.overrides import (
     ReviewOverride,
     SharedWithoutConsent,
 )
+from rujukan.domain.case.questions import AnswerQuestion, AskQuestion, QuestionAsked, RaiseQuestion
 from rujukan.domain.case.referrals import CancelReferral, DraftReferral, SendReferral
 from rujukan.domain.case.reminders import EscalateReferral, RaiseUndelivered
 from rujukan.domain.case.reminding import RemindOfClock
@@ -188,11 +193,13 @@ from rujukan.domain.codes import (
 )
 from rujukan.domain.fact import Fact
 from rujukan.domain.persons import AgeBasis, Capacity, Right, RightAnswer, SetAside
+from rujukan.domain.referral_codes import AppointmentBy, QuestionAbout, QuestionReply
 from rujukan.domain.violence import ClockNeed, Need, RiskLevel
 
 S = ReferralStatus
 
 ERASURE, FLAG, NEW = an_id("erasure"), an_id("flag"), an_id("new")
+APPOINTMENT, QUESTION = an_id("appointment"), an_id("question")
 STOP, DUTY = an_id("stop"), an_id("clock of a duty")
 RIGHT = an_id("right")
 WISHED, ALONE = an_id("asked to share"), an_id("shared alone")
@@ -298,6 +305,28 @@ def happened(
         *brought_to(status, R1, sender=sender, **PLACES[to]),
         say(LeadTransferAsked, transfer=TRANSFER, to="polres", to_kind=AgencyKind.POLICE, reason="r"),
         say(ActionAgreed, action=ACTION, owner="rsud", what="w", due_on=date(2026, 3, 10)),
+        (
+            say(
+                QuestionAsked,
+                question=QUESTION,
+                referral=R1,
+                asked_about=QuestionAbout.PROGRESS,
+                asking="rsud",
+                to="uptd-ppa",
+                due_at=NOON,
+                rule="2026-1",
+            ),
+            "rsud",
+        ),
+        say(
+            AppointmentMade,
+            appointment=APPOINTMENT,
+            referral=R1,
+            made_by="rsud",
+            appointed_for=NOON,
+            due_at=NOON,
+            rule="2026-1",
+        ),
         say(FlagRaised, flag=FLAG, due_on=date(2026, 3, 10), seen_by=frozenset({"rumah-aman"}), raised_by="rsud"),
         broken_glass("rsud", OPENER, review_within=-HOUR),
         (say(PersonAssigned, person=ON_IT, agency="rsud"), "rsud"),
@@ -406,6 +435,16 @@ COMMANDS: Mapping[type[Fact], Fact] = {
         say(RaiseUndelivered, **MOVE),
         say(RaiseStalled, **MOVE),
         say(LeaveRejected, **MOVE),
+        say(AskQuestion, question=NEW, asked_about=QuestionAbout.PROGRESS, **MOVE),
+        say(AnswerQuestion, question=QUESTION, reply=QuestionReply.GO_ON),
+        say(RaiseQuestion, question=QUESTION),
+        say(AmendReferral, **MOVE, raised_to=Urgency.EMERGENCY),
+        say(MakeAppointment, appointment=NEW, appointed_for=NOON + 30 * DAY, **MOVE),
+        say(MoveAppointment, appointment=APPOINTMENT, appointed_for=NOON + 30 * DAY, changed_by=AppointmentBy.SURVIVOR),
+        say(CancelAppointment, appointment=APPOINTMENT, changed_by=AppointmentBy.PROVIDER),
+        say(KeepAppointment, appointment=APPOINTMENT),
+        say(MissAppointment, appointment=APPOINTMENT, known_from=AppointmentBy.PROVIDER),
+        say(RaiseAppointment, appointment=APPOINTMENT),
         say(DeliverService, delivery=DELIVERY, service=Service.HEALTH, **MOVE),
         say(RecordNote, note=NOTE, health="h"),
         say(RecordContactAttempt, note=NOTE, reached=False, means="m"),

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from story import NOON
 
-from rujukan.domain import clock_codes, codes, persons, refusal, violence
+from rujukan.domain import clock_codes, codes, persons, referral_codes, refusal, violence
 from rujukan.domain.code import Code
 from rujukan.domain.codes import CODE_LISTS, ReferralStatus
 from rujukan.domain.compartment import Compartment
@@ -15,7 +15,7 @@ from rujukan.domain.refusal import Refusal, Unknown, plain
 from rujukan.domain.violence import GBV_TO_FORM, GbvType
 
 EVERY = [code for codes_ in CODE_LISTS.values() for code in codes_]
-LISTED = (codes.__name__, persons.__name__, violence.__name__, clock_codes.__name__)
+LISTED = (codes.__name__, persons.__name__, violence.__name__, clock_codes.__name__, referral_codes.__name__)
 LISTS = [t for t in Code.__subclasses__() if t.__module__ in LISTED]
 
 

@@ -102,6 +102,8 @@ OTHERWISE: Mapping[str, Mapping[str, str]] = {
     "WarnOfExpiry": {"open": "y", "separated": "y"},
     "WarnOfMajority": {"open": "y", "separated": "y"},
     "RaiseClock": {"open": "y", "separated": "y"},
+    "RaiseAppointment": {"open": "y", "separated": "y"},
+    "RaiseQuestion": {"open": "y", "separated": "y"},
     "EscalateReferral": {},
     "RaiseUndelivered": {},
     "RaiseStalled": {},

@@ -55,6 +55,8 @@ from rujukan.api.problems import acts_of, refused
 from rujukan.domain import case as subjects
 from rujukan.domain import retention
 from rujukan.domain.agency import MemberJoined, agency_stream
+from rujukan.domain.case.appointments import AppointmentMade
+from rujukan.domain.case.attendance import AppointmentKept
 from rujukan.domain.case.conferences import ActionAgreed, ActionDone
 from rujukan.domain.case.confirming import ConsentConfirmed
 from rujukan.domain.case.consents import ConsentGiven
@@ -127,6 +129,7 @@ MERGED: tuple[Fact, ...] = (merged(), say(MergerTold))
 SEPARATED = (say(CaseSeparated, was_merged_into=OTHER_CASE, reason="two people after all"), say(SeparationTold))
 SHE = frozenset({ConsentBy.SURVIVOR})
 FLAG, STOP, ERASURE, RIGHT = an_id("flag"), an_id("stop"), an_id("erasure"), an_id("right")
+APPOINTMENT = an_id("appointment")
 ASKER = an_id("who asked")
 GROUNDS = {"basis": SharingBasis.CHILD_MANDATORY_REPORT, "rule": "r", "reason": "r"}
 ALONE = {"decided_by": ASKER, "bases": "2026-1", "review_due_at": NOON + 3 * DAY}
@@ -227,6 +230,20 @@ LEFT: dict[str, Left] = {
         FLAG,
         [say(FlagLowered, flag=FLAG)],
     ),
+    "appointments": Left(
+        [
+            say(
+                AppointmentMade,
+                appointment=APPOINTMENT,
+                made_by="uptd-ppa",
+                appointed_for=NOON,
+                due_at=NOON,
+                rule="2026-1",
+            )
+        ],
+        APPOINTMENT,
+        [say(AppointmentKept, appointment=APPOINTMENT)],
+    ),
     "erasure": Left(
         [
             say(
@@ -299,12 +316,16 @@ SETTLES = {
             "CompleteReferral",
             "FailReferral",
             "DeliverService",
+            "AmendReferral",
+            "AskQuestion",
+            "AnswerQuestion",
             "EndUncoveredReferral",
         ),
         "referrals",
     ),
     "FinishAction": "actions",
     "LowerFlag": "flags",
+    **dict.fromkeys(("MoveAppointment", "KeepAppointment", "MissAppointment", "CancelAppointment"), "appointments"),
     "MeetClock": "clocks",
     "EndClock": "clocks",
     "EndDuty": "clocks",
@@ -314,7 +335,7 @@ SETTLES = {
     "DeclineLeadTransfer": "transfer",
 }
 """What can be done to a thing in an open case alone → what has to be settled before the case ends."""
-OVER = {"CorrectIncident", "AttachDocument", "DraftReferral", "LeaveRejected"}
+OVER = {"CorrectIncident", "AttachDocument", "DraftReferral", "LeaveRejected", "MakeAppointment"}
 """What is over with the file: nobody works on it. Who finds that it has to be done after all, separates the file. What
 can be done in a file that ended says test_every_state.py."""
 ENDED_TOO = {"stops", "rights", "overrides", "glasses", "erasure"}

@@ -133,6 +133,16 @@ EscalateReferral          -----y  wwwwwwww    wwwwwwww    uuuuuuuu
 RaiseStalled              -----y  wwwwwwww    wwwwwwww    uuuuuuuu
 LeaveRejected             ws---y  yauuuuuu    ccccccuu    uuuuuuuu
 RaiseUndelivered          -----y  wwwwwwww    wwwwwwww    uuuuuuuu
+MakeAppointment           ws---y  yyuaaauu    ccccccuu    uuuuuuuu
+MoveAppointment           ws---y  yyuuuuuu    ccccccuu    uuuuuuuu
+CancelAppointment         ws---y  yyuuuuuu    ccccccuu    uuuuuuuu
+KeepAppointment           ws---y  ayuuuuuu    ccccccuu    uuuuuuuu
+MissAppointment           ws---y  yyuuuuuu    ccccccuu    uuuuuuuu
+RaiseAppointment          -----y  yyyyyyyy    wwwwwwww    uuuuuuuu
+AskQuestion               ws---y  yyuuuuuu    ccccccuu    uuuuuuuu
+AnswerQuestion            ws---y  yauuuuuu    ccccccuu    uuuuuuuu
+RaiseQuestion             -----y  yyyyyyyy    wwwwwwww    uuuuuuuu
+AmendReferral             ws---y  yauaaauu    ccccccuu    uuuuuuuu
 DeliverService            ws--my  ayuaaauu    ccccccuu    uuuuuuuu
 RecordNote                wsl-my  yyyaaauu    ccccccuu    uuuuuuuu
 RecordContactAttempt      ws---y  yyyaaauu    ccccccuu    uuuuuuuu
@@ -241,6 +251,8 @@ outbox           wsl-m-  any               yyyyyyyy
 cases            wsl-m-  any               yyyyyyyy
 deadlines        wsl-m-  any               yyyyyyyy
 flags            wsl-m-  any               yyyyyyyy
+appointments     wsl-m-  any               yyyyyyyy
+questions        wsl-m-  any               yyyyyyyy
 escalations      ws----  any               yyyyyyyy
 proposals        -slda-  any               yyyyyyyy
 notices          -s-d--  any               yyyyyyyy
@@ -775,6 +787,7 @@ ELSEWHERE_ALLOWED = {
     ("domain/casefile/deciding.py", "another"): "nobody refers to, or asks, themselves",
     ("domain/case/glass.py", "_may_know"): "which refusal of a taken id tells nothing",
     ("domain/case/lead.py", "accept_transfer"): "whom consent has to cover",
+    ("domain/case/questions.py", "ask"): "which of the two parties is asked",
     ("domain/case/fulfilment.py", "receive"): "that it was no person's own word",
     ("domain/casefile/moves.py", "is_machine_s"): "that a machine recorded it",
     ("api/history.py", "show_history"): "whether the state then is shown whole, in part, or not at all",

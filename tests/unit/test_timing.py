@@ -102,7 +102,10 @@ class Answers(NamedTuple):
     pathway: str = "2026-2"
 
 
-REFERRALS = "ReferralDrafted ReferralSent ReferralReceived ReferralAccepted ReferralStarted ReferralCompleted"
+REFERRALS = (
+    "ReferralDrafted ReferralSent ReferralReceived ReferralAccepted ReferralStarted ReferralCompleted AppointmentMade"
+    " QuestionAsked"
+)
 OPENED = Answers("CaseOpened")
 WAITS = "LeadTransferAsked SharingStopped RightAsked"
 UNDECIDED = "HoldPlaced ErasureRequested"
@@ -205,6 +208,16 @@ ACCOUNT: dict[str, Answers | None] = {
     "RecordAccusedStatement": Answers(
         "AllegedPerpetratorRecorded", command=replace(COMMANDS[RecordAccusedStatement], entry=7)
     ),
+    "MakeAppointment": Answers("ReferralStarted", "referral"),
+    "MoveAppointment": Answers("AppointmentMade"),
+    "CancelAppointment": Answers("AppointmentMade"),
+    "KeepAppointment": Answers("AppointmentMade"),
+    "MissAppointment": Answers("", time=NOON),
+    "RaiseAppointment": Answers("", time=NOON),
+    "AskQuestion": Answers("ReferralStarted", "referral"),
+    "AnswerQuestion": Answers("QuestionAsked"),
+    "RaiseQuestion": Answers("", time=NOON),
+    "AmendReferral": Answers("ReferralStarted", "referral"),
     "RaiseFlag": OPENED,
     "LowerFlag": Answers("FlagRaised"),
     "MeetClock": Answers("", time=NOON),

@@ -1,0 +1,262 @@
+"""Appointments: when she is to be met, on a referral or without one. What came of it: attendance.py.
+
+made ─▶ (moved …) ─▶ kept | missed | cancelled
+
+When, and with whom, is coordination of those whom it concerns: the lead, the sender and the recipient of its referral,
+and nobody else. Where is sealed with `safety`: who searches for her finds her there. What ended is never changed into
+another end: who did not come, and comes later, has another appointment.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import Meta
+from msgspec.structs import replace
+
+from ..casefile import appointed
+from ..casefile.appointed import (
+    ANYBODYS,
+    CANCELLED,
+    Appointment,
+    Appointments,
+    AppointmentStep,
+    require_stands,
+    stands,
+    with_appointment,
+)
+from ..casefile.deciding import Network, decides, fresh
+from ..casefile.evolving import applies
+from ..casefile.moves import REFERRAL
+from ..casefile.state import Case
+from ..casefile.waiting import waits
+from ..codes import ReferralStatus
+from ..compartment import Coordination, Safety
+from ..declaring import asked, field, name_fields
+from ..fact import CLOCK_SKEW, Act, AgencyCode, Fact, ReferralId, Short, Text, recorded
+from ..field_words import VERSION_OF_TIMES
+from ..pathways import APPOINTMENT_TIMES
+from ..referral_codes import AppointmentBy
+from ..refusal import Invalid
+from ..standing.relations import Extent, Relation
+from ..standing.roles import CASE_WORK
+from ..standing.rows import TAKES_PART
+from ..words import Words
+
+R = Relation
+S = ReferralStatus
+
+Moment = Annotated[datetime, Meta(tz=True)]
+
+TAKEN_ON = frozenset({S.ACCEPTED, S.IN_PROGRESS, S.ON_HOLD})
+"""States of a referral in which she is given a time."""
+
+
+class AppointmentTime(AppointmentStep, frozen=True, kw_only=True):
+    appointed_for: Coordination[Moment]
+    """When she is to be met."""
+    place: Safety[Text | None] = None
+    """Where, and what she has to know to come there."""
+
+
+ON_PAPER = Words(
+    "tidak dicetak, agar tidak ada yang mencari Anda di sana; tanyakan kepada pendamping Anda",
+    "not printed, so that nobody looks for you there; ask your case worker",
+)
+said = partial(
+    appointed.said,
+    withheld={"place": ON_PAPER},
+    calls={
+        "rule": VERSION_OF_TIMES,
+        "due_at": field("Hasilnya dinyatakan paling lambat", "What came of it is said by"),
+        "place": field("Tempat janji temu", "Place of the appointment", ("Tempat", "Place")),
+    },
+)
+
+
+class AppointmentWindow(AppointmentTime, frozen=True, kw_only=True):
+    due_at: Coordination[datetime]
+    """By when somebody says what came of it."""
+    awaited_until: Coordination[datetime | None] = None
+    """Until then its referral waits for it."""
+    rule: Coordination[Short]
+    """The version of the times by which that is so."""
+
+
+@said(
+    Words("Janji temu dibuat", "Appointment made"),
+    her=Words("Anda mendapat janji temu", "You were given an appointment"),
+    means="Penyintas akan ditemui pada waktu itu. Tempatnya tersegel dalam `safety`.",
+)
+class AppointmentMade(AppointmentWindow, frozen=True, kw_only=True, tag="case.AppointmentMade"):
+    """She is to be met at that time. Where is sealed with `safety`."""
+
+    made_by: Coordination[AgencyCode]
+    referral: Coordination[ReferralId | None] = None
+
+
+@said(
+    Words("Janji temu dipindahkan", "Appointment moved"),
+    her=Words("Janji temu Anda dipindahkan", "Your appointment was moved"),
+    means="Janji temu mendapat waktu lain; tempat yang tidak disebut tidak berubah.",
+)
+class AppointmentMoved(AppointmentWindow, frozen=True, kw_only=True, tag="case.AppointmentMoved"):
+    """It has another time; a place that is not said is as it was."""
+
+    changed_by: Coordination[AppointmentBy]
+    remark: Safety[Text | None] = None
+
+
+@appointed.said(
+    Words("Janji temu dibatalkan", "Appointment cancelled"),
+    her=Words("Satu janji temu dibatalkan", "An appointment was cancelled"),
+    means="Tidak jadi; `changed_by`: oleh siapa.",
+)
+class AppointmentCancelled(AppointmentStep, frozen=True, kw_only=True, tag="case.AppointmentCancelled"):
+    """It does not take place; `changed_by`: by whom."""
+
+    changed_by: Coordination[AppointmentBy]
+    remark: Safety[Text | None] = None
+
+
+@asked(
+    "/cases/{case}/appointments",
+    by=CASE_WORK,
+    where=TAKES_PART.to(
+        REFERRAL, R.SENDER, R.ADDRESSEE, R.LEAD, by="referral", states=TAKEN_ON, move="make an appointment"
+    ),
+    extent=Extent.OWN_WORDS,
+    means="Membuat janji temu, pada rujukan yang disanggupi atau tanpa rujukan.",
+    tag="work",
+    example={"appointed_for": "2030-04-01T09:00:00+08:00", "place": "Poli Teratai, pintu timur."},
+    mints="appointment",
+)
+class MakeAppointment(AppointmentTime, frozen=True, kw_only=True):
+    """Make an appointment, on a referral that was accepted, or without one."""
+
+    referral: Coordination[ReferralId | None] = None
+
+
+@asked(
+    "/cases/{case}/appointments/{appointment}/moving",
+    by=CASE_WORK,
+    where=ANYBODYS,
+    extent=Extent.OWN_WORDS,
+    means="Memindahkan janji temu ke waktu lain.",
+    tag="work",
+    example={"appointed_for": "2030-04-02T09:00:00+08:00", "changed_by": "survivor"},
+)
+class MoveAppointment(AppointmentTime, frozen=True, kw_only=True):
+    """Give an appointment another time."""
+
+    changed_by: Coordination[AppointmentBy]
+    remark: Safety[Text | None] = None
+
+
+@asked(
+    "/cases/{case}/appointments/{appointment}/cancellation",
+    by=CASE_WORK,
+    where=ANYBODYS,
+    extent=Extent.OWN_WORDS,
+    means="Membatalkan janji temu, dan menyebut oleh siapa.",
+    tag="work",
+    example={"changed_by": "provider"},
+)
+class CancelAppointment(AppointmentStep, frozen=True, kw_only=True):
+    """Say that it does not take place, and by whom it was cancelled."""
+
+    changed_by: Coordination[AppointmentBy]
+    remark: Safety[Text | None] = None
+
+
+@applies(AppointmentMade)
+def appointment_made(case: Case, event: AppointmentMade) -> Case:
+    made = Appointment(
+        id=event.appointment,
+        made_by=event.made_by,
+        referral=event.referral,
+        appointed_for=event.appointed_for,
+        due_at=event.due_at,
+        awaited_until=event.awaited_until,
+        made_at=event.occurred_at,
+    )
+    return with_appointment(case, made)
+
+
+@applies(AppointmentMoved)
+def appointment_moved(case: Case, event: AppointmentMoved) -> Case:
+    before = case.of(Appointments).made[event.appointment]
+    moved = replace(
+        before,
+        appointed_for=event.appointed_for,
+        due_at=event.due_at,
+        awaited_until=event.awaited_until,
+        made_at=event.occurred_at,
+        raised=0,
+    )
+    return with_appointment(case, moved)
+
+
+@applies(AppointmentCancelled)
+def appointment_cancelled(case: Case, event: AppointmentCancelled) -> Case:
+    return with_appointment(case, replace(case.of(Appointments).made[event.appointment], ended_as=CANCELLED))
+
+
+@waits(
+    "appointments",
+    Words("janji temu yang masih ditunggu", "appointments that stand"),
+    Words(
+        "Buat janji temu itu pada berkas yang diteruskan, lalu batalkan di sini.",
+        "Make the appointment in the file that lives on, then cancel it here.",
+    ),
+    "CancelAppointment",
+)
+def expected(case: Case, at: datetime) -> Iterable[UUID]:
+    return (id for id, appointment in case.of(Appointments).made.items() if stands(case, appointment))
+
+
+@decides.register
+def make(command: MakeAppointment, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    fresh(case.of(Appointments).made, command.appointment)
+    window = _window(command, case, command.referral)
+    return [recorded(AppointmentMade, command, act, made_by=act.agency, **window)]
+
+
+@decides.register
+def move(command: MoveAppointment, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    window = _window(command, case, require_stands(case, command).referral)
+    return [recorded(AppointmentMoved, command, act, **window)]
+
+
+@decides.register
+def cancel(command: CancelAppointment, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    require_stands(case, command)
+    return [recorded(AppointmentCancelled, command, act)]
+
+
+def _window(command: AppointmentTime, case: Case, id: ReferralId | None) -> dict[str, datetime | str | None]:
+    """By when somebody says what came of it, and until when its referral waits for it: no longer than its urgency
+    allows from when it came into its state, however often it is moved. Raises Invalid for a time before that of the
+    act."""
+    if command.appointed_for < command.occurred_at - CLOCK_SKEW:
+        must = Words("tidak boleh sebelum janji temu itu dibuat", "not be before the appointment is made")
+        raise Invalid(field="appointed_for", must=must)
+    referral = case.referrals[id] if id is not None else None
+    urgency = referral.urgency if referral is not None else case.urgency
+    due_at = command.appointed_for + APPOINTMENT_TIMES.after[urgency]
+    waits = APPOINTMENT_TIMES.waits[urgency]
+    until = None
+    if referral is not None and referral.entered_at is not None and waits > timedelta(0):
+        until = min(due_at, referral.entered_at + waits)
+    return {"due_at": due_at, "awaited_until": until, "rule": APPOINTMENT_TIMES.version}
+
+
+name_fields(
+    appointment=field("Janji temu", "Appointment"),
+    appointed_for=field("Waktu janji temu", "Time of the appointment", ("Waktu janji temu", "When")),
+    awaited_until=field("Rujukan menunggu sampai", "The referral waits until"),
+    made_by=field("Dibuat oleh", "Made by", ("Dibuat oleh", "Made by")),
+    changed_by=field("Atas kehendak", "At the wish of", ("Atas kehendak", "At the wish of")),
+)

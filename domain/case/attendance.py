@@ -1,0 +1,192 @@
+"""What came of an appointment: she was met, or did not come, or nobody says.
+
+That she was met is the word of who was to meet her. That she did not come may be known from her, or from who was with
+her. It is put before who was to meet her and the lead at once, and the referral waits for nothing any more. Silence is
+no end: until somebody says what came of it, that is raised.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from ..casefile.appointed import (
+    ANYBODYS,
+    APPOINTMENT,
+    KEPT,
+    MISSED,
+    Appointment,
+    Appointments,
+    AppointmentStep,
+    appointment_of,
+    met_by,
+    require_stands,
+    said,
+    stands,
+    with_appointment,
+)
+from ..casefile.deciding import Network, decides
+from ..casefile.evolving import applies
+from ..casefile.state import Case, Status
+from ..causes import Cause
+from ..compartment import Coordination, Safety
+from ..declaring import asked, field, name_fields
+from ..fact import Act, AgencyCode, Fact, Text, recorded
+from ..pathways import APPOINTMENT_TIMES
+from ..persistent import put
+from ..referral_codes import AppointmentBy
+from ..refusal import StillRunning, Unknown, WrongMove
+from ..standing.relations import Extent, Relation
+from ..standing.roles import CASE_WORK, ESCALATION
+from ..standing.rows import ANYWHERE, KNOWS
+from ..words import Words
+
+R = Relation
+
+
+@said(
+    Words("Janji temu terlaksana", "Appointment kept"),
+    her=Words("Anda datang pada janji temu Anda", "You came to your appointment"),
+    means="Ia datang dan ditemui. Rujukan yang disanggupi mulai dikerjakan karenanya.",
+)
+class AppointmentKept(AppointmentStep, frozen=True, kw_only=True, tag="case.AppointmentKept"):
+    """She came, and was met. A referral that was accepted begins by it."""
+
+
+@said(
+    Words("Janji temu tidak terlaksana: korban tidak datang", "Appointment missed: the survivor did not come"),
+    her=Words("Satu janji temu terlewat; Anda tetap boleh datang", "An appointment passed; you can still come"),
+    means="Ia tidak datang; `known_from`: dari siapa hal itu diketahui. Bukan kesalahan siapa pun.",
+)
+class AppointmentMissed(AppointmentStep, frozen=True, kw_only=True, tag="case.AppointmentMissed"):
+    """She did not come; `known_from`: from whom that is known. It is nobody's fault."""
+
+    known_from: Coordination[AppointmentBy]
+    remark: Safety[Text | None] = None
+
+
+@said(
+    Words("Hasil janji temu belum dinyatakan, dieskalasi", "Outcome of an appointment not said, escalated"),
+    her=Words(
+        "Belum ada yang mencatat apa yang terjadi pada janji temu Anda; instansinya diingatkan",
+        "Nobody noted yet what came of your appointment; a reminder was sent",
+    ),
+    means="Tidak ada yang menyatakan pada waktunya apakah ia ditemui; `level` menghitung berapa kali itu dieskalasi, "
+    "`to` instansi yang penyelianya diminta menindaklanjuti.",
+)
+class AppointmentUnclear(AppointmentStep, frozen=True, kw_only=True, tag="case.AppointmentUnclear"):
+    """Nobody said in time whether she was met; `level` counts how often that was raised, `to` is the agency whose
+    supervisors are to see to it."""
+
+    level: Coordination[int]
+    to: Coordination[AgencyCode]
+
+
+ITS_TIME = Cause(
+    Words("waktu janji temu itu tiba", "the time of the appointment came"),
+    lambda command, case, act: case.of(Appointments).made[command.appointment].appointed_for,
+)
+UNCLEAR = Cause(
+    Words("waktu untuk menyatakan hasilnya habis", "the time to say what came of it ran out"),
+    lambda command, case, act: _raised_from(case.of(Appointments).made[command.appointment]),
+)
+
+
+@asked(
+    "/cases/{case}/appointments/{appointment}/keeping",
+    by=CASE_WORK,
+    where=KNOWS.to(APPOINTMENT, R.ADDRESSEE, by="appointment"),
+    extent=Extent.MOVE,
+    means="Menyatakan bahwa ia datang dan ditemui: pernyataan instansi yang menemuinya. Rujukan yang disanggupi mulai "
+    "dikerjakan karenanya.",
+    tag="work",
+)
+class KeepAppointment(AppointmentStep, frozen=True, kw_only=True):
+    """Say that she came and was met: the word of who met her. A referral that was accepted begins by it."""
+
+
+@asked(
+    "/cases/{case}/appointments/{appointment}/missing",
+    by=CASE_WORK,
+    where=ANYBODYS,
+    extent=Extent.OWN_WORDS,
+    answers=(ITS_TIME,),
+    means="Menyatakan bahwa ia tidak datang, dan dari siapa hal itu diketahui.",
+    tag="work",
+    example={"known_from": "provider"},
+)
+class MissAppointment(AppointmentStep, frozen=True, kw_only=True):
+    """Say that she did not come, and from whom that is known."""
+
+    known_from: Coordination[AppointmentBy]
+    remark: Safety[Text | None] = None
+
+
+@asked(
+    by=ESCALATION,
+    where=ANYWHERE,
+    extent=Extent.MOVE,
+    answers=(UNCLEAR,),
+    means="Mengeskalasi bahwa tidak ada yang menyatakan pada waktunya apa hasil janji temu.",
+)
+class RaiseAppointment(AppointmentStep, frozen=True, kw_only=True):
+    """Raise that nobody said in time what came of an appointment."""
+
+
+@applies(AppointmentKept)
+def appointment_kept(case: Case, event: AppointmentKept, recorded_at: datetime) -> Case:
+    """That she was met ends the silence on its referral, as the act of a person there."""
+    appointment = replace(case.of(Appointments).made[event.appointment], ended_as=KEPT)
+    referral = case.referrals[appointment.referral] if appointment.referral is not None else None
+    if referral is not None and referral.status.is_open:
+        acted = replace(referral, entered_at=recorded_at, stalled=0)
+        case = replace(case, referrals=put(case.referrals, acted.id, acted))
+    return with_appointment(case, appointment)
+
+
+@applies(AppointmentMissed)
+def appointment_missed(case: Case, event: AppointmentMissed) -> Case:
+    return with_appointment(case, replace(case.of(Appointments).made[event.appointment], ended_as=MISSED))
+
+
+@applies(AppointmentUnclear)
+def appointment_unclear(part: Appointments, event: AppointmentUnclear) -> Appointments:
+    return part.changed(replace(part.made[event.appointment], raised=event.level))
+
+
+@decides.register
+def keep(command: KeepAppointment, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    require_stands(case, command)
+    return [recorded(AppointmentKept, command, act)]
+
+
+@decides.register
+def miss(command: MissAppointment, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    appointment = require_stands(case, command)
+    if act.at < appointment.appointed_for:
+        raise StillRunning(due_at=appointment.appointed_for)
+    return [recorded(AppointmentMissed, command, act)]
+
+
+@decides.register
+def raise_unclear(command: RaiseAppointment, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    """Each time the window passes again and nobody says what came of it, one level more: the first to who was to meet
+    her, the others to the lead."""
+    appointment = appointment_of(case, command.appointment) if case else None
+    if case is None or appointment is None:
+        raise Unknown(what="appointment")
+    if case.status is not Status.OPEN or not stands(case, appointment):
+        raise WrongMove(appointment=appointment.id, status=appointment.ended_as or case.status.value, move="raise")
+    due_at = _raised_from(appointment)
+    if act.at < due_at:
+        raise StillRunning(due_at=due_at)
+    level = appointment.raised + 1
+    to = met_by(case, appointment) if level == 1 else case.lead
+    return [recorded(AppointmentUnclear, command, act, level=level, to=to)]
+
+
+def _raised_from(appointment: Appointment) -> datetime:
+    return appointment.due_at + appointment.raised * APPOINTMENT_TIMES.every
+
+
+name_fields(known_from=field("Diketahui dari", "Known from", ("Diketahui dari", "Known from")))

@@ -1,0 +1,144 @@
+"""The appointments of a case: whose they are, which of them stand, and what a referral waits for."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import partial
+from typing import NewType
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ..codes import AgencyKind
+from ..compartment import Coordination
+from ..declaring import Audience, Step, happened
+from ..fact import AgencyCode, Fact, ReferralId
+from ..persistent import put
+from ..refusal import AlreadyDone
+from ..standing.relations import Relation
+from ..standing.rows import KNOWS, Since, Thing
+from ..words import Words
+from .state import EMPTY, Case, Part
+
+R = Relation
+
+AppointmentId = NewType("AppointmentId", UUID)
+
+KEPT, MISSED, CANCELLED = "kept", "missed", "cancelled"
+"""How an appointment ended."""
+
+
+class Appointment(Struct, frozen=True):
+    id: AppointmentId
+    made_by: AgencyCode
+    referral: ReferralId | None
+    appointed_for: datetime
+    due_at: datetime
+    """By when somebody says what came of it."""
+    awaited_until: datetime | None
+    """How long its referral waits for it; None where it has none, or does not wait."""
+    made_at: datetime
+    """When it was made, or last moved, as was said."""
+    ended_as: str | None = None
+    raised: int = 0
+    """How often it was raised that nobody said what came of it."""
+
+
+class Appointments(Part, frozen=True):
+    made: Mapping[AppointmentId, Appointment] = EMPTY
+
+    def changed(self, appointment: Appointment) -> "Appointments":
+        return replace(self, made=put(self.made, appointment.id, appointment))
+
+
+def appointment_of(case: Case, id: AppointmentId) -> Appointment | None:
+    return case.of(Appointments).made.get(id)
+
+
+def stands(case: Case, appointment: Appointment) -> bool:
+    """Whether she is still expected: nobody said what came of it, and the referral that it is on is open."""
+    if appointment.ended_as is not None:
+        return False
+    return appointment.referral is None or case.referrals[appointment.referral].status.is_open
+
+
+def standing_on(case: Case, referral: ReferralId) -> Iterable[Appointment]:
+    """Appointments on that referral that stand."""
+    of = case.of(Appointments).made.values()
+    return (each for each in of if each.referral == referral and stands(case, each))
+
+
+def met_by(case: Case, appointment: Appointment) -> AgencyCode:
+    """Who was to meet her: the recipient of its referral; who made it, where it is on none."""
+    return appointment.made_by if appointment.referral is None else case.referrals[appointment.referral].recipient
+
+
+def with_appointment(case: Case, appointment: Appointment) -> Case:
+    """The case in which that is so of it, and its referral waits for what stands."""
+    after = case.with_part(case.of(Appointments).changed(appointment))
+    if appointment.referral is None:
+        return after
+    waits = [each.awaited_until for each in standing_on(after, appointment.referral)]
+    awaits = max((until for until in waits if until is not None), default=None)
+    referral = replace(after.referrals[appointment.referral], awaits=awaits)
+    return replace(after, referrals=put(after.referrals, referral.id, referral))
+
+
+class AppointmentStep(Fact, frozen=True, kw_only=True):
+    """What happens to an appointment."""
+
+    appointment: Coordination[AppointmentId]
+
+
+def _concerned(event: AppointmentStep, case: Case) -> Mapping[AgencyCode, AgencyKind]:
+    appointment = appointment_of(case, event.appointment)
+    if appointment is None:
+        return {}
+    there = case.participants()
+    found = {appointment.made_by: there[appointment.made_by]} if appointment.made_by in there else {}
+    referral = case.referrals.get(appointment.referral) if appointment.referral is not None else None
+    if referral is None or referral.sent_at is None:
+        return found
+    return {**found, referral.sender: referral.sender_kind, referral.recipient: referral.recipient_kind}
+
+
+CONCERNED = Audience(
+    Words(
+        "yang membuatnya, selama ikut serta; pengirim dan penerima rujukannya",
+        "who made it, while they take part; sender and recipient of its referral",
+    ),
+    _concerned,
+)
+said = partial(happened, step=Step.SERVICES, to=CONCERNED)
+"""An appointment's event."""
+
+
+def _sender(appointment: Appointment, case: Case) -> AgencyCode | None:
+    return None if appointment.referral is None else case.referrals[appointment.referral].sender
+
+
+APPOINTMENT = Thing(
+    "appointment",
+    Words("janji temu", "appointment"),
+    find=appointment_of,
+    whose={
+        R.AUTHOR: lambda appointment, case: appointment.made_by,
+        R.ADDRESSEE: lambda appointment, case: met_by(case, appointment),
+        R.SENDER: _sender,
+        R.LEAD: lambda appointment, case: case.lead,
+    },
+    known_to=frozenset({R.AUTHOR, R.ADDRESSEE, R.SENDER, R.LEAD}),
+    since=Since(
+        Words("janji temu itu dibuat, atau terakhir dipindahkan", "the appointment was made, or last moved"),
+        lambda appointment: appointment.made_at,
+    ),
+)
+ANYBODYS = KNOWS.to(APPOINTMENT, R.AUTHOR, R.ADDRESSEE, R.SENDER, R.LEAD, by="appointment")
+
+
+def require_stands(case: Case, command: AppointmentStep) -> Appointment:
+    """The appointment. Raises AlreadyDone where it ended: one end is never made another."""
+    appointment = case.of(Appointments).made[command.appointment]
+    if not stands(case, appointment):
+        raise AlreadyDone(what="the appointment's end", id=command.appointment)
+    return appointment

@@ -1,0 +1,63 @@
+"""What is raised of appointments and questions: rows of the escalations (escalations.py)."""
+
+from typing import LiteralString
+from uuid import UUID
+
+from ..domain.case.appointments import AppointmentCancelled, AppointmentMade
+from ..domain.case.attendance import AppointmentKept, AppointmentMissed, AppointmentUnclear
+from ..domain.case.questions import QuestionAnswered, Questions, QuestionUnanswered
+from ..domain.casefile.appointed import Appointments, AppointmentStep, met_by
+from ..domain.casefile.state import Case
+from ..domain.disclosure import Written
+from ..domain.fact import ReferralId
+from .projection import Tables
+
+QUESTION = "question"
+MISSED, CANCELLED, UNCLEAR = "appointment-missed", "appointment-cancelled", "appointment-unclear"
+NOT_MET = [MISSED, CANCELLED]
+
+RAISE: LiteralString = """
+    INSERT INTO escalation (case_id, kind, subject, level, recipient, lead, raised_at, position)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+"""
+RESOLVE: LiteralString = "UPDATE escalation SET resolved_at = %s WHERE case_id = %s AND resolved_at IS NULL"
+
+
+def on_referral(case: Case, referral: ReferralId) -> list[UUID]:
+    """Appointments and questions on that referral."""
+    made = [each.id for each in case.of(Appointments).made.values() if each.referral == referral]
+    return [*made, *(each.id for each in case.of(Questions).asked.values() if each.referral == referral)]
+
+
+def raise_or_resolve(db: Tables, case: Case, written: Written) -> None:
+    """Take in what happened to an appointment or a question."""
+    match event := written.event:
+        case AppointmentStep():
+            _appointment(db, case, written, event)
+        case QuestionUnanswered():
+            row = (written.stream, QUESTION, event.question, event.level, event.to, case.lead)
+            db.execute(RAISE, (*row, written.at, written.position))
+        case QuestionAnswered():
+            of = (written.at, written.stream, QUESTION, event.question)
+            db.execute(RESOLVE + " AND kind = %s AND subject = %s", of)
+
+
+def _appointment(db: Tables, case: Case, written: Written, event: AppointmentStep) -> None:
+    """That she was not met is raised at once, to who was to meet her and to the lead, until she has another
+    appointment, or comes; that nobody says what came of it, until somebody does."""
+    stream, at, place = written.stream, written.at, written.position
+    appointment = case.of(Appointments).made[event.appointment]
+    here = met_by(case, appointment)
+    if isinstance(event, AppointmentUnclear):
+        db.execute(RAISE, (stream, UNCLEAR, event.appointment, event.level, event.to, case.lead, at, place))
+        return
+    if isinstance(event, AppointmentMade | AppointmentKept):  # that she was not met before is seen to
+        on = (appointment.referral, here)
+        before = [a.id for a in case.of(Appointments).made.values() if (a.referral, met_by(case, a)) == on]
+        db.execute(RESOLVE + " AND kind = ANY(%s) AND subject = ANY(%s)", (at, stream, NOT_MET, before))
+    db.execute(RESOLVE + " AND subject = %s", (at, stream, event.appointment))
+    if isinstance(event, AppointmentMissed | AppointmentCancelled):
+        kind = MISSED if isinstance(event, AppointmentMissed) else CANCELLED
+        db.execute(RAISE, (stream, kind, event.appointment, 1, here, case.lead, at, place))
+        if here != case.lead:
+            db.execute(RAISE, (stream, kind, event.appointment, 2, "", case.lead, at, place))

@@ -1,0 +1,238 @@
+"""Appointments: made, moved, kept, missed, cancelled; what their referral waits for; and that silence is raised."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from story import (
+    DAY,
+    HOSPITAL,
+    HOUR,
+    LEAD,
+    NOON,
+    POLICE,
+    R1,
+    SCHOOL,
+    an_id,
+    brought_to,
+    consent,
+    given,
+    later,
+    opened,
+    referred,
+    say,
+    the_case,
+    written,
+)
+
+from rujukan.domain.case.appointments import (
+    AppointmentCancelled,
+    AppointmentMade,
+    AppointmentMoved,
+    CancelAppointment,
+    MakeAppointment,
+    MoveAppointment,
+)
+from rujukan.domain.case.attendance import (
+    AppointmentKept,
+    AppointmentMissed,
+    AppointmentUnclear,
+    KeepAppointment,
+    MissAppointment,
+    RaiseAppointment,
+)
+from rujukan.domain.case.fulfilment import ReferralRejected, ReferralStarted
+from rujukan.domain.case.silence import RaiseStalled, ReferralStalled
+from rujukan.domain.codes import ReferralStatus, RejectReason, Urgency
+from rujukan.domain.disclosure import Knowledge
+from rujukan.domain.fact import Fact
+from rujukan.domain.pathways import APPOINTMENT_TIMES, CURRENT
+from rujukan.domain.referral_codes import AppointmentBy
+from rujukan.domain.refusal import (
+    AlreadyDone,
+    BeforeItsCause,
+    Invalid,
+    NotForThisAgency,
+    StillRunning,
+    Unknown,
+    WrongMove,
+)
+
+S, U, BY = ReferralStatus, Urgency, AppointmentBy
+ID, NEXT = an_id("appointment"), an_id("the next appointment")
+AT = NOON + DAY
+
+
+def on_referral(status: S = S.ACCEPTED, **of: Any) -> list[Fact]:
+    first, *others = referred(status, **of)
+    return [replace(first, pathway=CURRENT.version), *others]
+
+
+def window(at: datetime = AT, urgency: U = U.URGENT, awaits: bool = True) -> Mapping[str, Any]:
+    due = at + APPOINTMENT_TIMES.after[urgency]
+    until = min(due, NOON + APPOINTMENT_TIMES.waits[urgency])
+    return {"appointed_for": at, "due_at": due, "awaited_until": until if awaits else None, "rule": "2026-1"}
+
+
+def made(by: str = "rsud", at: datetime = AT, id: Any = ID, **other: Any) -> tuple[AppointmentMade, str]:
+    return say(AppointmentMade, appointment=id, made_by=by, **{"referral": R1, **window(at), **other}), by
+
+
+MAKE = say(MakeAppointment, appointment=ID, referral=R1, appointed_for=AT, place="Poli Teratai")
+KEEP = say(KeepAppointment, appointment=ID)
+MISS = say(MissAppointment, AT, appointment=ID, known_from=BY.PROVIDER)
+CANCEL = say(CancelAppointment, appointment=ID, changed_by=BY.PROVIDER)
+MISSED = say(AppointmentMissed, AT, appointment=ID, known_from=BY.PROVIDER)
+CANCELLED = say(AppointmentCancelled, appointment=ID, changed_by=BY.PROVIDER)
+AFTERWARDS = later(HOSPITAL, DAY)
+
+
+@pytest.mark.parametrize("by", [HOSPITAL, LEAD], ids=["recipient", "sender"])
+def test_who_is_party_to_an_accepted_referral_makes_one(by: Any) -> None:
+    expected, _ = made(by.agency, place="Poli Teratai")
+    given(*on_referral()).when(MAKE, by=by).then(expected)
+
+
+@pytest.mark.parametrize("status", [S.REQUESTED, S.RECEIVED])
+def test_nobody_gives_a_time_before_somebody_took_the_referral_on(status: S) -> None:
+    given(*on_referral(status)).when(MAKE).refused(WrongMove, referral=R1, status=status, move="make an appointment")
+
+
+def test_without_a_referral_it_is_its_makers_own() -> None:
+    expected, _ = made("uptd-ppa", referral=None, **window(AT, opened().urgency, awaits=False))
+    given(opened()).when(say(MakeAppointment, appointment=ID, appointed_for=AT), by=LEAD).then(expected)
+
+
+def test_it_is_not_before_it_was_made() -> None:
+    before = say(MakeAppointment, appointment=ID, referral=R1, appointed_for=NOON - HOUR)
+    given(*on_referral()).when(before, by=HOSPITAL).refused(Invalid)
+
+
+def test_that_she_was_met_is_the_word_of_who_met_her_and_begins_the_work() -> None:
+    begun = say(ReferralStarted, AT, referral=R1)
+    kept = say(AppointmentKept, AT, appointment=ID)
+    keep = say(KeepAppointment, AT, appointment=ID)
+    given(*on_referral(), made()).when(keep, by=AFTERWARDS).then(kept, begun)
+    given(*on_referral(S.IN_PROGRESS), made()).when(keep, by=AFTERWARDS).then(kept)
+    given(*on_referral(), made("uptd-ppa")).when(keep, by=later(LEAD, DAY)).refused(NotForThisAgency)
+
+
+@pytest.mark.parametrize("by", [AFTERWARDS, later(LEAD, DAY)], ids=["recipient", "lead"])
+def test_that_she_did_not_come_may_be_known_to_either_and_begins_nothing(by: Any) -> None:
+    case = given(*on_referral(), made()).when(MISS, by=by).then(MISSED)
+    assert case is not None
+    assert case.referrals[R1].status is S.ACCEPTED
+
+
+def test_nobody_missed_what_was_not_yet() -> None:
+    early = say(MissAppointment, appointment=ID, known_from=BY.PROVIDER)
+    given(*on_referral(), made()).when(early, by=HOSPITAL).refused(StillRunning, due_at=AT)
+    given(*on_referral(), made()).when(early, by=AFTERWARDS).refused(BeforeItsCause)
+
+
+def test_one_end_is_never_made_another() -> None:
+    keep = say(KeepAppointment, AT, appointment=ID)
+    move = say(MoveAppointment, appointment=ID, appointed_for=AT, changed_by=BY.OTHER)
+    for end in (MISSED, CANCELLED, say(AppointmentKept, AT, appointment=ID)):
+        for command in (keep, MISS, CANCEL, move):
+            given(*on_referral(), made(), (end, "rsud")).when(command, by=AFTERWARDS).refused(AlreadyDone)
+
+
+def test_it_ends_with_its_referral() -> None:
+    rejected = say(ReferralRejected, referral=R1, reason=RejectReason.NO_CAPACITY)
+    given(*on_referral(), made(), (rejected, "rsud")).when(MISS, by=AFTERWARDS).refused(AlreadyDone)
+
+
+def test_it_is_moved_and_missed_and_each_is_an_entry_of_its_own() -> None:
+    move = say(MoveAppointment, appointment=ID, appointed_for=AT + 7 * DAY, changed_by=BY.SURVIVOR)
+    moved = say(AppointmentMoved, appointment=ID, changed_by=BY.SURVIVOR, **window(AT + 7 * DAY))
+    given(*on_referral(), made()).when(move, by=LEAD).then(moved)
+    given(*on_referral(), made(), (moved, "rsud")).when(MISS, by=AFTERWARDS).refused(StillRunning, due_at=AT + 7 * DAY)
+
+
+# Who knows -----------------------------------------------------------------------------------------------------
+
+
+def told(*events: Fact | tuple[Fact, str]) -> dict[str, set[str]]:
+    knows, found = Knowledge(), dict[str, set[str]]()
+    for n, entry in enumerate(events, 1):
+        event, author = entry if isinstance(entry, tuple) else (entry, "uptd-ppa")
+        for each in knows.follow(written(n, event, author)):
+            if type(each.of.event).__name__.startswith("Appointment"):
+                found.setdefault(each.agency, set()).update(c.word for c in each.compartments)
+    return found
+
+
+def test_when_is_known_to_its_parties_and_where_to_who_may_know_safety() -> None:
+    others = brought_to(S.ACCEPTED, an_id("another"), to="polres", of=("identity",))
+    parties = [opened(), consent(to=("rsud", "polres")), *brought_to(S.ACCEPTED), *others]
+    assert told(*parties, made(place="Poli Teratai")) == {
+        "rsud": {"coordination", "safety"},
+        "uptd-ppa": {"coordination"},
+    }
+    lead_may = consent(an_id("for the lead"), to="uptd-ppa", of=("safety",))
+    assert told(*parties, lead_may, made(place="Poli Teratai"))["uptd-ppa"] == {"coordination", "safety"}
+    assert told(*parties, made("uptd-ppa", place="di rumah aman"))["rsud"] == {"coordination"}
+
+
+def test_to_all_others_there_is_none() -> None:
+    for stranger in (POLICE, SCHOOL):
+        given(*on_referral(), made()).when(CANCEL, by=stranger).refused(Unknown)
+    known = [*on_referral(), *brought_to(S.ACCEPTED, an_id("another"), to="polres")]
+    given(*known, made()).when(CANCEL, by=POLICE).refused(Unknown, what="appointment")
+
+
+# Silence ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("urgency", list(U))
+def test_a_referral_waits_for_an_appointment_and_no_longer_than_its_urgency_allows(urgency: U) -> None:
+    stage, most = CURRENT.stages[S.ACCEPTED][urgency], APPOINTMENT_TIMES.waits[urgency]
+    for away in (HOUR, 2 * DAY, 20 * DAY, 400 * DAY):
+        case = the_case(*on_referral(urgency=urgency), made(**_due(away, urgency)))
+        due = max(stage, min(away + APPOINTMENT_TIMES.after[urgency], most))
+        assert case.referrals[R1].acts_by == NOON + due
+
+
+def _due(away: timedelta, urgency: U) -> Mapping[str, Any]:
+    most = APPOINTMENT_TIMES.waits[urgency]
+    return window(NOON + away, urgency, awaits=bool(most))
+
+
+@pytest.mark.parametrize("end", [MISSED, CANCELLED], ids=["missed", "cancelled"])
+def test_it_waits_for_nothing_once_she_was_not_met(end: Fact) -> None:
+    """It is raised when it would have been: nobody wins time by a time that they gave her."""
+    stage = CURRENT.stages[S.ACCEPTED][U.URGENT]
+    far = made(**window(NOON + 5 * DAY))
+    assert the_case(*on_referral(), far).referrals[R1].acts_by == NOON + 5 * DAY + APPOINTMENT_TIMES.after[U.URGENT]
+    events = [*on_referral(), far, (end, "rsud")]
+    assert the_case(*events).referrals[R1].acts_by == NOON + stage
+    given(*events).when_raised(say(RaiseStalled, referral=R1), 5 * DAY).then_only(ReferralStalled)
+
+
+def test_to_move_it_again_and_again_wins_no_time() -> None:
+    events: list[Any] = [*on_referral(), made(**window(NOON + 5 * DAY))]
+    for n in range(6, 40):
+        further = {"appointment": ID, "changed_by": BY.PROVIDER}
+        move = say(MoveAppointment, NOON + DAY, appointed_for=NOON + n * DAY, **further)
+        case = given(*events).when(move, by=later(HOSPITAL, DAY)).then_only(AppointmentMoved)
+        assert case.referrals[R1].acts_by is not None
+        assert case.referrals[R1].acts_by <= NOON + APPOINTMENT_TIMES.waits[U.URGENT]
+        events.append((say(AppointmentMoved, NOON + DAY, **further, **window(NOON + n * DAY)), "rsud"))
+
+
+def test_that_nobody_says_what_came_of_it_is_raised_until_somebody_does() -> None:
+    events: list[Any] = [*on_referral(), made()]
+    after = DAY + APPOINTMENT_TIMES.after[U.URGENT]
+    raise_it = say(RaiseAppointment, appointment=ID)
+    for level in range(1, 6):
+        due = after + (level - 1) * APPOINTMENT_TIMES.every
+        given(*events).when_raised(raise_it, due - HOUR / 60).refused(StillRunning, due_at=NOON + due)
+        to = "rsud" if level == 1 else "uptd-ppa"
+        raised = say(AppointmentUnclear, NOON + due, appointment=ID, level=level, to=to)
+        given(*events).when_raised(raise_it, due).then(raised)
+        events.append(raised)
+    events.append((MISSED, "rsud"))
+    given(*events).when_raised(raise_it, 30 * DAY).refused(WrongMove)
