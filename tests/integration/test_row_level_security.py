@@ -562,10 +562,12 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
             says(case, MeetClock, clock=clock.id)
             says(case, ResumeClock, clock=clock.id)
     says(case, AmendReferral, **referral, raised_to=Urgency.EMERGENCY, adds=None)
+    about: Fields = {"asked_about": QuestionAbout.PROGRESS, **referral}
+    says(case, AskQuestion, question=uuid4(), **about)
     asks: Fields = {"question": uuid4()}
-    says(case, AskQuestion, **asks, **referral, asked_about=QuestionAbout.PROGRESS)
     silent: Fields = dict.fromkeys(("incident", "health", "psychosocial", "legal", "safety", "economic"))
-    says(case, AnswerQuestion, "rsud", **asks, **silent, reply=QuestionReply.GO_ON)  # the lead may open none of it
+    says(case, AskQuestion, "rsud", **asks, **about, **silent)  # the lead may open none of it
+    says(case, AnswerQuestion, **asks, reply=QuestionReply.GO_ON)
     says(case, CompleteReferral, "rsud", **referral, outcome=Outcome.PARTIAL)
     says(case, RecordNote, note=uuid4())
     says(case, RecordContactAttempt, note=uuid4(), reached=True)
