@@ -61,6 +61,7 @@ def test_a_father_agrees_and_is_accused_later(theatre: Theatre) -> None:
     assert decided["reason"] == best["reason"], "in the case itself, not in what was asked of a second person alone"
 
 
+@pytest.mark.thorough
 def test_she_did_not_come_and_that_is_put_before_both_at_once(theatre: Theatre) -> None:
     s = theatre.story()
     s.at("2026-06-02 10:00")
