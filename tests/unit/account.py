@@ -8,6 +8,7 @@ from uuid import UUID
 
 from story import NETWORK
 
+from rujukan.domain.case.amending import ReferralAmended
 from rujukan.domain.case.confirming import ConsentConfirmed, ConsentNotConfirmed
 from rujukan.domain.case.consents import ConsentExpired, ConsentGiven, ConsentReported, ConsentWithdrawn
 from rujukan.domain.case.fulfilment import ReferralCompleted, ReferralFailed, ReferralRejected
@@ -79,11 +80,13 @@ class Account:
 
     def brings(self, referral: ReferralDrafted, word: str, by: str, path: frozenset[object] = frozenset()) -> bool:
         """Whether a referral brings its recipient that."""
-        if word not in {"coordination", *referral.compartments}:
+        amended = [(n, e) for n, e in enumerate(self.log) if isinstance(e, ReferralAmended)]
+        adds = [(n, e.adds) for n, e in amended if e.referral == referral.referral and e.adds]
+        if word not in {"coordination", *referral.compartments, *(added for _, more in adds for added in more)}:
             return False
         if not self.lets(referral.recipient, word, by, referral.purpose, path, reads=not path):
             return False
-        led = self.lead(self.sent[referral.referral]) == referral.sender
+        led = all(self.lead(n) == referral.sender for n in (self.sent[referral.referral], *(n for n, _ in adds)))
         return led or by == referral.sender or self.passes(referral.sender, word, by, referral.purpose, path)
 
     def passes(self, who: str, word: str, by: str, purpose: Purpose, path: frozenset[object]) -> bool:
@@ -143,7 +146,13 @@ class Account:
         """Whether an emergency ran then that was neither from nor to that agency."""
         ended = {getattr(e, "referral", None) for e in self.log[:before] if isinstance(e, ENDED)}
         running = [r for r in self.referrals if self.sent[r.referral] < before and r.referral not in ended]
-        return any(r.urgency is Urgency.EMERGENCY and who not in (r.sender, r.recipient) for r in running)
+        raised = {
+            e.referral for e in self.log[:before] if isinstance(e, ReferralAmended) and e.raised_to is Urgency.EMERGENCY
+        }
+        return any(
+            (r.urgency is Urgency.EMERGENCY or r.referral in raised) and who not in (r.sender, r.recipient)
+            for r in running
+        )
 
     def keeps(self, who: str, word: str, by: str) -> bool:
         """Whether a consent lets an agency know that, for whatever purpose, though its work may be over."""

@@ -38,6 +38,8 @@ from story import (
 )
 
 from rujukan.domain.case import Case, decide
+from rujukan.domain.case.appointments import AppointmentTime
+from rujukan.domain.case.attendance import AppointmentKept
 from rujukan.domain.case.departing import AssignmentLapsed
 from rujukan.domain.case.fulfilment import (
     AcceptReferral,
@@ -56,6 +58,7 @@ from rujukan.domain.case.reminders import EscalateReferral, ReferralEscalated
 from rujukan.domain.case.services import DeliverService, ServiceDelivered
 from rujukan.domain.case.silence import OF_SENDER, RaiseStalled, ReferralStalled
 from rujukan.domain.case.staffing import AssignmentEnded, AssignPerson, PersonExcluded
+from rujukan.domain.casefile.appointed import Appointments, AppointmentStep
 from rujukan.domain.casefile.assigning import PersonAssigned
 from rujukan.domain.casefile.evolving import fold_log, said
 from rujukan.domain.casefile.moves import stage
@@ -63,7 +66,7 @@ from rujukan.domain.casefile.staff import Staff
 from rujukan.domain.casefile.state import Referral, Status
 from rujukan.domain.codes import EndReason, NeedToKnow, ReferralStatus, Role, Urgency
 from rujukan.domain.fact import ActorId, Fact, ReferralId
-from rujukan.domain.pathways import PATHWAYS
+from rujukan.domain.pathways import APPOINTMENT_TIMES, PATHWAYS
 from rujukan.domain.refusal import Refusal
 from rujukan.domain.standing.roles import AT_WORK
 from rujukan.domain.standing.rule import roles_for
@@ -82,7 +85,7 @@ COMMANDS = tuple(c for c in OF_A_CASE if c not in (OpenCase, MergeCase, Separate
 OF_PEOPLE = tuple(c for c in COMMANDS if not is_the_system_s(c))
 OF_THE_SYSTEM = tuple(c for c in COMMANDS if is_the_system_s(c))
 MOVES = (ReceiveReferral, AcceptReferral, StartReferral, HoldReferral, ResumeReferral, DeliverService)
-ACTED = (ReferralReceived, ReferralAccepted, ReferralStarted, ServiceDelivered)
+ACTED = (ReferralReceived, ReferralAccepted, ReferralStarted, ServiceDelivered, AppointmentKept)
 """What a person of the recipient does for her, or towards that. To hold work and to resume it is no such thing."""
 RAISED = (ReferralStalled, ReferralEscalated)
 TICK = HOUR
@@ -145,6 +148,8 @@ class Watched(RuleBasedStateMachine):
                 self.excluded.add(event.person)
                 self.assigned = {who: to for who, to in self.assigned.items() if who[1] != event.person}
         id = getattr(event, "referral", None)
+        if isinstance(event, AppointmentStep):
+            id = self.there.of(Appointments).made[event.appointment].referral
         referral = self.there.referrals.get(id) if id is not None else None
         if referral is None:
             return
@@ -156,6 +161,14 @@ class Watched(RuleBasedStateMachine):
             self.begins_anew(referral)
         elif referral.status is S.REJECTED and referral.id in self.last:
             self.begins_anew(referral)  # it is the sender's now
+        elif isinstance(event, AppointmentTime) and referral.id in self.last:
+            self.waits_for(referral, event.appointed_for)
+
+    def waits_for(self, referral: Referral, at: datetime) -> None:
+        """It waits for an appointment, no longer than its urgency allows."""
+        last, times = self.last[referral.id], APPOINTMENT_TIMES
+        most = min(at + times.after[referral.urgency], last.at + times.waits[referral.urgency])
+        self.last[referral.id] = last._replace(until=max(last.until, most))
 
     def begins_anew(self, referral: Referral) -> None:
         window, first = self.window(referral), referral.due_at if referral.escalations == 0 else None
