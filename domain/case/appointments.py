@@ -37,7 +37,7 @@ from ..compartment import Coordination, Safety
 from ..declaring import asked, field, name_fields
 from ..fact import CLOCK_SKEW, Act, AgencyCode, Fact, ReferralId, Short, Text, recorded
 from ..field_words import VERSION_OF_TIMES
-from ..pathways import APPOINTMENT_TIMES
+from ..meeting_times import APPOINTMENT_TIMES
 from ..referral_codes import AppointmentBy
 from ..refusal import Invalid
 from ..standing.relations import Extent, Relation

@@ -32,7 +32,7 @@ from ..causes import Cause
 from ..compartment import Coordination, Safety
 from ..declaring import asked, field, name_fields
 from ..fact import Act, AgencyCode, Fact, Text, recorded
-from ..pathways import APPOINTMENT_TIMES
+from ..meeting_times import APPOINTMENT_TIMES
 from ..persistent import put
 from ..referral_codes import AppointmentBy
 from ..refusal import StillRunning, Unknown, WrongMove

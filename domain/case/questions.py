@@ -25,7 +25,7 @@ from ..compartment import Compartment, Coordination
 from ..declaring import Audience, Step, asked, field, happened, name_fields
 from ..fact import Act, AgencyCode, Details, Fact, ReferralId, Short, recorded, said_in
 from ..field_words import VERSION_OF_TIMES
-from ..pathways import QUESTION_TIMES
+from ..meeting_times import QUESTION_TIMES
 from ..persistent import put
 from ..referral_codes import QuestionAbout, QuestionReply
 from ..refusal import AlreadyDone, ConsentMissing, StillRunning, Unknown, WrongMove

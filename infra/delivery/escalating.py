@@ -40,8 +40,9 @@ from ...domain.casefile import judging
 from ...domain.casefile.appointed import AppointmentId
 from ...domain.casefile.clocks import RaiseClock
 from ...domain.fact import ActorId, CaseId, ClockId, ConsentId, Fact, GlassId, HoldId, ReferralId, StopId
+from ...domain.meeting_times import APPOINTMENT_TIMES
 from ...domain.notices import GiveNotice, NoticeId
-from ...domain.pathways import APPOINTMENT_TIMES, CONSENT_TIMES
+from ...domain.pathways import CONSENT_TIMES
 from ...domain.refusal import ConsentNotLive, Refusal, Unknown
 from ...projections import (
     appointments,

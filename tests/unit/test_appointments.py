@@ -48,7 +48,8 @@ from rujukan.domain.case.silence import RaiseStalled, ReferralStalled
 from rujukan.domain.codes import ReferralStatus, RejectReason, Urgency
 from rujukan.domain.disclosure import Knowledge
 from rujukan.domain.fact import Fact
-from rujukan.domain.pathways import APPOINTMENT_TIMES, CURRENT
+from rujukan.domain.meeting_times import APPOINTMENT_TIMES
+from rujukan.domain.pathways import CURRENT
 from rujukan.domain.referral_codes import AppointmentBy
 from rujukan.domain.refusal import (
     AlreadyDone,

@@ -35,7 +35,7 @@ from rujukan.domain.case.questions import (
 from rujukan.domain.codes import ReferralStatus, Urgency
 from rujukan.domain.disclosure import Knowledge
 from rujukan.domain.fact import Fact
-from rujukan.domain.pathways import QUESTION_TIMES
+from rujukan.domain.meeting_times import QUESTION_TIMES
 from rujukan.domain.referral_codes import QuestionAbout, QuestionReply
 from rujukan.domain.refusal import AlreadyDone, ConsentMissing, NotForThisAgency, StillRunning, Unknown, WrongMove
 

@@ -66,7 +66,8 @@ from rujukan.domain.casefile.staff import Staff
 from rujukan.domain.casefile.state import Referral, Status
 from rujukan.domain.codes import EndReason, NeedToKnow, ReferralStatus, Role, Urgency
 from rujukan.domain.fact import ActorId, Fact, ReferralId
-from rujukan.domain.pathways import APPOINTMENT_TIMES, PATHWAYS
+from rujukan.domain.meeting_times import APPOINTMENT_TIMES
+from rujukan.domain.pathways import PATHWAYS
 from rujukan.domain.refusal import Refusal
 from rujukan.domain.standing.roles import AT_WORK
 from rujukan.domain.standing.rule import roles_for
