@@ -19,17 +19,18 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from .access import VIEWS, more_in
+from .access import VIEWS
 from .catalogue import COMPARTMENTS as COMPARTMENTS_OF
 from .catalogue import TOPICS
 from .code import Code
-from .codes import AgencyKind, DisclosureBasis, Purpose, Reporter, Role, Service, SharingBasis
+from .codes import AgencyKind, Purpose, Reporter, Role, Service
 from .compartment import Compartment
 from .declaring import HAPPENED, words_of
 from .field_kinds import AGENCY, COMPARTMENT, RECIPIENT, kinds_of
 from .field_words import COMPARTMENTS, language_name
 from .oversight import LIMITS
 from .proposal import referred_to
+from .survivor_grounds import ground
 from .survivor_words import code_for_her
 from .timing import was_entered_late
 from .violence import Need
@@ -214,7 +215,7 @@ def looked(reading: Reading, language: Language, agencies: Agencies, hiding: fro
 
 def why(basis: str, language: Language) -> str:
     """A recorded basis (`domain.access.basis_of`) in plain words. Ids are left out, rules are kept."""
-    said = (_ground(part, language) for part in basis.split("; "))
+    said = (ground(part, language) for part in basis.split("; "))
     return "; ".join(dict.fromkeys(said))
 
 
@@ -367,44 +368,3 @@ def _is_id(said: Any) -> bool:
 def _compartment(word: str, language: Language) -> str:
     words = COMPARTMENTS[word].her
     return words.said_in(language) if words is not None else word
-
-
-def _legal(code: str, language: Language) -> str:
-    try:
-        return code_for_her(SharingBasis.of(code), language)
-    except ValueError:
-        return code
-
-
-def _disclosed(part: str, language: Language) -> str:
-    """What a copy of her file for somebody outside was made on."""
-    code, parted, rule = part.partition(": ")
-    try:
-        return code_for_her(DisclosureBasis.of(code), language) + parted + rule
-    except ValueError:
-        return part
-
-
-_GROUNDS: dict[str, Words] = {
-    "own": Words("itu catatan instansi itu sendiri", "they are that agency's own words"),
-    "lead": Words("instansi itu penanggung jawab kasus Anda", "that agency leads your case"),
-    "consent": Words("ada persetujuan untuk itu", "consent was given for it"),
-    "referral": Words("Anda dirujuk ke instansi itu", "you were referred to that agency"),
-    "told": Words("instansi itu sudah diberi tahu sebelumnya", "that agency had been told before"),
-    "survivor-request": Words("Anda memintanya", "you asked for it"),
-    "override": Words("tanpa persetujuan Anda, karena aturan hukum", "without your consent, because of a rule of law"),
-    "break-glass": Words("keadaan darurat", "an emergency"),
-    "review": Words("untuk meninjau pembukaan darurat", "to review an emergency opening"),
-}
-
-
-def _ground(part: str, language: Language) -> str:
-    word, _, rest = part.partition(" ")
-    head, _, code = word.rstrip(":").partition(":")
-    ground = _GROUNDS.get(head)
-    if ground is None:
-        return more_in(part, language) or _disclosed(part, language)
-    if word == "override":  # override ID GROUND: RULE
-        code, _, rule = rest.partition(" ")[2].partition(": ")
-        return f"{ground.said_in(language)}: {_legal(code, language)}, {rule}"
-    return f"{ground.said_in(language)}: {_legal(code, language)}" if code else ground.said_in(language)

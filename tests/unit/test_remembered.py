@@ -17,7 +17,7 @@ def counted_out(case: Case | None) -> Case | None:
     if case is None:
         return None
     begun = {of: part for of, part in case.parts.items() if part != of()}
-    return replace(case, version=0, words=EMPTY, parts=begun)
+    return replace(case, version=0, words=EMPTY, parts=begun, entries=EMPTY, last_entry=0)
 
 
 @pytest.mark.parametrize("name", HISTORIES)
