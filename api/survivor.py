@@ -19,6 +19,7 @@ from ..domain.fact import SYSTEM_AGENCY
 from ..domain.oversight import SURVIVOR_REPORT as WHAT
 from ..domain.standing.readings import SURVIVOR_REPORT
 from ..domain.survivor_paper import BEFORE_PRINTING, NOT_WHOLE, paper
+from ..domain.survivor_times import moment
 from ..domain.survivor_words import code_for_her
 from ..domain.words import Language, Words
 from .application.reading import Asked
@@ -115,7 +116,7 @@ def _report(
     except KeyError:
         detail = "lines names one that the report does not have, or that is never printed."
         raise BadRequest(400, "BadQuery", detail, parameter="lines") from None
-    made_at = about.moment(asked.act.at, language)
+    made_at = moment(asked.act.at, language)
     if chosen:
         rooms.reading.printed(asked, case, chosen, BASIS)
     before, gap = BEFORE_PRINTING.said_in(language), NOT_WHOLE.said_in(language) if readings.unread else None

@@ -22,8 +22,8 @@ MOST_CLOSED = 200
 """Days on which an agency says ahead that it is closed: some years of holidays."""
 MOST_WORKING_DAYS = 30
 NOT_THE_LEAD = Words(
-    "harus instansi penanggung jawab: hari libur jejaring satu daftar, dan instansi lain menyatakan harinya sendiri"
-    " pada jam kerjanya",
+    "harus instansi penanggung jawab: hari libur jejaring adalah satu daftar; hari libur instansi lain dinyatakan"
+    " bersama jam kerjanya",
     "be of a lead agency: the network's holidays are one list, and others say days of their own with their hours",
 )
 

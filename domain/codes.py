@@ -177,7 +177,7 @@ class EndReason(Code):
 
     BY_SENDER = "by-sender", "Oleh pengirim", "By the sender"
     CONSENT_WITHDRAWN = "consent-withdrawn", "Persetujuan dicabut", "Consent withdrawn"
-    SHARING_STOPPED = "sharing-stopped", "Pembagian data diminta berhenti", "Sharing was asked to stop"
+    SHARING_STOPPED = "sharing-stopped", "Diminta agar data tidak dibagikan lagi", "Asked that sharing end"
     COVER_ENDED = "cover-ended", "Tidak ada lagi dasar untuk berbagi data", "No ground to share any more"
     CONSENT_EXPIRED = "consent-expired", "Masa persetujuan habis", "Consent ran out"
     WAITING = "waiting", "Menunggu pihak lain", "Waiting for others"
@@ -314,7 +314,7 @@ class DocumentKind(Code):
 
 
 class StruckBecause(Code):
-    """Why an entry is wrong."""
+    """Why an entry does not hold any more."""
 
     ANOTHER_PERSON = "another-person", "Tentang orang lain", "It is about another person"
     NOT_ACCURATE = "not-accurate", "Tidak tepat", "Not accurate"

@@ -250,9 +250,10 @@ class HoldStands(Refusal):
         "A legal hold stands against what was asked.",
     )
     mend = Words(
-        "Dua orang dari instansi pemegang larangan itu dapat mengakhirinya; atau, atas penetapan atau putusan"
-        " pengadilan, dua orang dari instansi penanggung jawab. Yang tidak dipertahankan gugur (`lapses_at`).",
-        "Two people of its holder can lift it; or, on a court's order, two of the lead. What nobody confirms lapses.",
+        "Dua orang dari instansi pemegang larangan itu dapat mengakhirinya; atas penetapan atau putusan pengadilan, dua"
+        " orang dari penanggung jawab. Bila `lapses_at` disebut dan tidak dipertahankan, larangan gugur saat itu.",
+        "Two people of its holder can lift it; or, on a court's order, two of the lead. Where `lapses_at` is named, it"
+        " lapses then, unless its holder confirms it.",
     )
     acts = ("LiftLegalHold", "LiftHoldOnOrder")
 

@@ -11,9 +11,9 @@ Free text can name others too, so a person reads the report through before handi
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
@@ -23,18 +23,18 @@ from .access import VIEWS
 from .catalogue import COMPARTMENTS as COMPARTMENTS_OF
 from .catalogue import TOPICS
 from .code import Code
-from .codes import AgencyKind, Purpose, Reporter, Role, Service
+from .codes import AgencyKind, Purpose, Reporter, Role, Service, StruckBecause
 from .compartment import Compartment
 from .declaring import HAPPENED, words_of
 from .field_kinds import AGENCY, COMPARTMENT, RECIPIENT, kinds_of
 from .field_words import COMPARTMENTS, language_name
-from .oversight import LIMITS
 from .proposal import referred_to
 from .survivor_grounds import ground
+from .survivor_times import in_words, instant, moment
 from .survivor_words import code_for_her
 from .timing import was_entered_late
 from .violence import Need
-from .words import Language, Words
+from .words import OF_OTHERS, Language, Words
 
 
 class Handling(Enum):
@@ -58,11 +58,6 @@ NOT_PRINTED = frozenset({Compartment.CONTACT, Compartment.SAFETY})
 
 HIDING = frozenset({Service.SHELTER, Need.SHELTER, AgencyKind.SHELTER})
 """What says that she hides, or where."""
-
-MONTHS = Words(
-    "Januari Februari Maret April Mei Juni Juli Agustus September Oktober November Desember",
-    "January February March April May June July August September October November December",
-)
 
 
 class Record(Struct, frozen=True):
@@ -138,17 +133,40 @@ class Agency(Struct, frozen=True):
 Agencies = Callable[[str], Agency]
 
 
-STRUCK = Words("keliru, dicoret {at}", "wrong, struck {at}")
+STRUCK = Words("dicoret {at}: {because}", "struck {at}: {because}")
 
 
-def struck(records: Iterable[Record]) -> Mapping[int, datetime]:
-    """Number of each entry that was struck → when that was recorded."""
-    found: dict[int, datetime] = {}
+class Struck(NamedTuple):
+    """That an entry was struck: when, and why."""
+
+    at: datetime
+    because: str
+
+    def mark(self, language: Language) -> str:
+        try:
+            why = code_for_her(StruckBecause.of(self.because), language)
+        except ValueError:
+            why = self.because
+        return STRUCK.said_in(language).format(at=moment(self.at, language), because=why)
+
+    @property
+    def is_another_s(self) -> bool:
+        return self.because == StruckBecause.ANOTHER_PERSON
+
+
+def struck(records: Iterable[Record]) -> Mapping[int, Struck]:
+    """Number of each entry that was struck → when that was recorded, and why."""
+    found: dict[int, Struck] = {}
     for record in records:
-        of = HAPPENED[TOPICS[record.topic]].strikes if record.topic in TOPICS else ""
-        if isinstance(number := record.values.get(of), int):
-            found.setdefault(number, record.at)
+        if (number := _strikes(record)) is not None:
+            found.setdefault(number, Struck(record.at, str(record.values.get("because", ""))))
     return found
+
+
+def _strikes(record: Record) -> int | None:
+    of = HAPPENED[TOPICS[record.topic]].strikes if record.topic in TOPICS else ""
+    number = record.values.get(of)
+    return number if isinstance(number, int) else None
 
 
 def hideouts(records: Iterable[Record], agencies: Agencies) -> frozenset[str]:
@@ -168,10 +186,11 @@ def recorded(
     language: Language,
     agencies: Agencies,
     hiding: frozenset[str] = frozenset(),
-    struck_at: datetime | None = None,
+    was_struck: Struck | None = None,
 ) -> Recorded:
     """An entry of her file in plain words; `hiding` are the agencies that may hide her. Of one that was struck, its
-    title and every line that she may choose say so."""
+    title and every line that she may choose say so; of one that is about another person, and of what says so, nothing
+    but that is shown: it is that person's."""
     items = [
         item
         for name, compartment in COMPARTMENTS_OF.get(record.topic, {}).items()
@@ -182,9 +201,15 @@ def recorded(
     tells = _speaks_of_hiding(record) or bool(hiding & (_named(record) | {record.agency}))
     event = TOPICS.get(record.topic)
     title = ((HAPPENED[event].her if event is not None else None) or OTHER).said_in(language)
-    if struck_at is not None:
-        mark = STRUCK.said_in(language).format(at=moment(struck_at, language))
+    if was_struck is not None:
+        mark = was_struck.mark(language)
         title, items = f"{title} ({mark})", [replace(item, label=f"{item.label} ({mark})") for item in items]
+    if was_struck is not None and was_struck.is_another_s:
+        items = [_of_another(item, language) for item in items]
+    elif _strikes(record) is not None and record.values.get("because") == StruckBecause.ANOTHER_PERSON:
+        of_event = COMPARTMENTS_OF[record.topic]
+        codes = {_line(record, name) for name, of in of_event.items() if of is Compartment.COORDINATION}
+        items = [item if item.line in codes else _of_another(item, language) for item in items]
     return Recorded(
         record.position,
         record.topic,
@@ -219,21 +244,9 @@ def why(basis: str, language: Language) -> str:
     return "; ".join(dict.fromkeys(said))
 
 
-def moment(at: datetime, language: Language) -> str:
-    """An instant in the local time of Bontang: 3 Maret 2026 pukul 20.00 WITA."""
-    local = at.astimezone(LIMITS.zone)
-    clock = f"pukul {local:%H.%M}" if language == "id" else f"{local:%H:%M}"
-    return f"{day(local.date(), language)} {clock} WITA"
-
-
-def day(on: date, language: Language) -> str:
-    """A date in words."""
-    return f"{on.day} {MONTHS.said_in(language).split()[on.month - 1]} {on.year}"
-
-
 def _said_earlier(record: Record, language: Language) -> Item | None:
     try:
-        said_at = _instant(str(record.values.get("occurred_at")))
+        said_at = instant(str(record.values.get("occurred_at")))
         if not was_entered_late(said_at, record.at):
             return None
         line = _line(record, "occurred_at")
@@ -266,6 +279,10 @@ def _line(record: Record, field: str) -> str:
 def _on_screen(item: Item) -> Item:
     handling = Handling.WITHHELD if item.handling is Handling.WITHHELD else Handling.ON_SCREEN
     return replace(item, handling=handling, line=None)
+
+
+def _of_another(item: Item, language: Language) -> Item:
+    return Item(item.label, Handling.WITHHELD, None, OF_OTHERS.said_in(language))
 
 
 def _speaks_of_hiding(record: Record) -> bool:
@@ -323,12 +340,12 @@ def _value(topic: str, name: str, said: Any, language: Language, agencies: Agenc
             return code_for_her(code.of(said), language)
         except ValueError:
             return str(said)
-    return _time(str(said), language)
+    return in_words(str(said), language)
 
 
 STATED_APART = Words(
-    "Alasannya ditulis terpisah, dan tidak ada dalam laporan ini",
-    "Its reason was written apart, and is not in this report",
+    "Alasannya ditulis terpisah, dan tidak ada dalam laporan ini; tanyakan kepada pendamping Anda",
+    "Its reason was written apart, and is not in this report; ask your case worker",
 )
 
 
@@ -340,21 +357,6 @@ def _whom(said: str, language: Language, agencies: Agencies) -> str:
         return code_for_her(AgencyKind.of(kind), language)
     except ValueError:
         return kind
-
-
-def _time(said: str, language: Language) -> str:
-    """A time or date in words; other text as it is."""
-    try:
-        return day(date.fromisoformat(said), language) if len(said) == 10 else moment(_instant(said), language)
-    except (ValueError, OverflowError):
-        return said
-
-
-def _instant(said: str) -> datetime:
-    found = datetime.fromisoformat(said)
-    if "T" not in said or found.tzinfo is None:
-        raise ValueError
-    return found
 
 
 def _is_id(said: Any) -> bool:

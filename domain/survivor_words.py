@@ -18,7 +18,7 @@ from .codes import (
     Service,
     SharingBasis,
 )
-from .persons import SetAside
+from .persons import RightAnswer, SetAside
 from .referral_codes import AppointmentBy
 from .violence import ClockNeed, GbvType, Need, ToldBy
 from .words import Language, Words
@@ -54,7 +54,27 @@ _HERS: Mapping[tuple[type[Code], Code], Words] = {
             ),
         ),
         (ToldBy.SURVIVOR, Words("Anda sendiri", "You yourself")),
-        (EndReason.SHARING_STOPPED, Words("Data Anda diminta tidak dibagikan lagi", "Sharing was asked to stop")),
+        (
+            EndReason.SHARING_STOPPED,
+            Words(
+                "Ada permintaan agar data Anda tidak dibagikan lagi", "There was a request to share your data no more"
+            ),
+        ),
+        (
+            RightAnswer.GRANTED,
+            Words(
+                "Disetujui; pelaksanaannya tercatat tersendiri", "Agreed to; what is done about it is recorded apart"
+            ),
+        ),
+        (
+            RightAnswer.PARTLY,
+            Words(
+                "Disetujui sebagian; pelaksanaannya tercatat tersendiri",
+                "Agreed to in part; what is done about it is recorded apart",
+            ),
+        ),
+        (RightAnswer.REFUSED, Words("Tidak dapat dipenuhi", "It cannot be done")),
+        (RightAnswer.TAKEN_BACK, Words("Permintaan itu dicabut", "The request was taken back")),
         (EndReason.UNREACHABLE, Words("Anda tidak dapat dihubungi", "You could not be reached")),
         (Service.WITNESS_PROTECTION, Words("Perlindungan oleh LPSK", "Protection by LPSK")),
         (SetAside.NOT_SAFE, Words("Ia tidak aman bagi Anda", "Is not safe for you")),

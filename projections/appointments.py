@@ -14,7 +14,7 @@ from ..domain.case.appointments import AppointmentTime
 from ..domain.case.lead import LeadTransferAccepted
 from ..domain.case.lifecycle import CaseClosed, CaseReopened
 from ..domain.case.merging import CaseMerged, CaseSeparated
-from ..domain.casefile.appointed import Appointment, Appointments, AppointmentStep, met_by, stands
+from ..domain.casefile.appointed import Appointment, Appointments, AppointmentStep, concerned, met_by, stands
 from ..domain.casefile.moves import ReferralMove
 from ..domain.casefile.state import Case, Status
 from ..domain.disclosure import Followed
@@ -105,20 +105,14 @@ def _changed(event: Fact, case: Case) -> Iterable[Appointment]:
     match event:
         case AppointmentStep():
             return [made[event.appointment]]
-        case ReferralMove():
-            return [each for each in made.values() if each.referral == event.referral]
-        case CaseClosed() | CaseMerged() | CaseReopened() | CaseSeparated() | LeadTransferAccepted():
-            return made.values()
+        case ReferralMove() | CaseClosed() | CaseMerged() | CaseReopened() | CaseSeparated() | LeadTransferAccepted():
+            return made.values()  # who takes part no more is on none of them
     return ()
 
 
 def _concerned(case: Case, appointment: Appointment) -> set[str]:
-    """Whose list it is on: who leads, who made it, and the parties of its referral."""
-    found = {case.lead, appointment.made_by}
-    if appointment.referral is not None:
-        referral = case.referrals[appointment.referral]
-        found |= {referral.sender, referral.recipient}
-    return found
+    """Whose list it is on: the lead's, and of whom it concerns."""
+    return {case.lead, *concerned(case, appointment)}
 
 
 def appointments(
@@ -169,9 +163,10 @@ def unclear(db: Connection[TupleRow], now: datetime, every: timedelta) -> list[t
     """(case, appointment) of those of which nobody said in time what came of them, that are to be raised now. For
     followers."""
     return db.execute(
-        "SELECT case_id, appointment FROM views.appointment WHERE expected AND due_at + reminders * %s::interval <= %s"
+        "SELECT case_id, appointment FROM views.appointment WHERE expected AND due_at <= %s"
+        " AND due_at + reminders * %s::interval <= %s"
         " GROUP BY case_id, appointment ORDER BY min(due_at)",
-        (every, now),
+        (now, every, now),
     ).fetchall()
 
 

@@ -49,7 +49,7 @@ from .listing import Listing
 from .meeting import RAISE, RESOLVE
 from .projection import Tables
 
-UNANSWERED, UNDELIVERED, STALLED, CLOCK = "unanswered", "undelivered", "stalled", "clock"
+UNANSWERED, UNDELIVERED, STALLED, CLOCK = "unanswered", "undelivered", meeting.STALLED, "clock"
 CLOCK_SOON = "clock-soon"
 OF_CLOCKS = [CLOCK, CLOCK_SOON]
 OF_CLOCK = (ClockStarted, ClockMet, ClockEnded, ClockResumed, ClockWarned, ClockOverdue, ClockStillOverdue)

@@ -1,4 +1,4 @@
-"""What is raised of appointments and questions: rows of the escalations (escalations.py)."""
+"""How an escalation is raised and resolved (escalations.py), and what is raised of appointments and questions."""
 
 from typing import LiteralString
 from uuid import UUID
@@ -12,14 +12,17 @@ from ..domain.disclosure import Written
 from ..domain.fact import ReferralId
 from .projection import Tables
 
-QUESTION = "question"
+STALLED, QUESTION = "stalled", "question"
 MISSED, CANCELLED, UNCLEAR = "appointment-missed", "appointment-cancelled", "appointment-unclear"
 NOT_MET = [MISSED, CANCELLED]
 
 RAISE: LiteralString = """
     INSERT INTO escalation (case_id, kind, subject, level, recipient, lead, raised_at, position)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (case_id, kind, subject, level, recipient) DO UPDATE
+    SET lead = excluded.lead, raised_at = excluded.raised_at, position = excluded.position, resolved_at = NULL
+    WHERE escalation.resolved_at IS NOT NULL
 """
+"""What was resolved and is raised again is raised anew."""
 RESOLVE: LiteralString = "UPDATE escalation SET resolved_at = %s WHERE case_id = %s AND resolved_at IS NULL"
 
 
@@ -51,6 +54,8 @@ def _appointment(db: Tables, case: Case, written: Written, event: AppointmentSte
     if isinstance(event, AppointmentUnclear):
         db.execute(RAISE, (stream, UNCLEAR, event.appointment, event.level, event.to, case.lead, at, place))
         return
+    if isinstance(event, AppointmentKept) and appointment.referral is not None:  # she was met: it is worked on
+        db.execute(RESOLVE + " AND kind = %s AND subject = %s", (at, stream, STALLED, appointment.referral))
     if isinstance(event, AppointmentMade | AppointmentKept):  # that she was not met before is seen to
         on = (appointment.referral, here)
         before = [a.id for a in case.of(Appointments).made.values() if (a.referral, met_by(case, a)) == on]

@@ -154,9 +154,9 @@ QUESTIONS = Listing(
 def unanswered(db: Connection[TupleRow], now: datetime) -> list[tuple[UUID, UUID]]:
     """(case, question) of those that nobody answered in time, and that are to be raised now. For followers."""
     return db.execute(
-        "SELECT case_id, question FROM views.question WHERE waits AND due_at + reminders * every <= %s"
+        "SELECT case_id, question FROM views.question WHERE waits AND due_at <= %s AND due_at + reminders * every <= %s"
         " GROUP BY case_id, question ORDER BY min(due_at)",
-        (now,),
+        (now, now),
     ).fetchall()
 
 

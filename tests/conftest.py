@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -332,7 +333,9 @@ class Running:
         another process keeps: so this waits for it first."""
         with composition.follower(self.settings) as source:
             head = source.store.head()
-            assert source.head() >= head, "the register did not come so far"
+            give_up = time.monotonic() + PATIENCE_SECONDS
+            while source.head() < head:
+                assert time.monotonic() < give_up, "the register did not come so far"
             return [followed for page in source.pages(after) for followed in page]
 
     def stop(self) -> None:

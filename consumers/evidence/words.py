@@ -104,8 +104,8 @@ SAYS: dict[str, tuple[str, str]] = {
     ),
     "absent": (
         "{count} dokumen yang dicatat peristiwa, dan termasuk yang diungkap, TIDAK ada di sini: {words}.",
-        "{count} [count:document|documents] that events record, and among what is disclosed, [count:is|are] NOT here: "
-        "{words}.",
+        "{count} [count:document that an event records, and that is|documents that events record, and that are] among "
+        "what is disclosed, [count:is|are] NOT here: {words}.",
     ),
     "witnesses": (
         "Instansi pengesah ikut menandatangani keadaan log ini (jumlah dan siapa, menurut kebijakan yang "

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from ..casefile.appointed import Appointments, standing_on
 from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
 from ..casefile.moves import PARTIES, REFERRAL, ReferralMove, noted, require_cover, require_reach, stage
@@ -74,7 +75,7 @@ def referral_amended(case: Case, event: ReferralAmended) -> Case:
     before, pathway = case.referrals[event.referral], PATHWAYS.get(case.pathway)
     added = compartments_named(event.adds or ())
     after = replace(before, urgency=event.raised_to or before.urgency, compartments=before.compartments | added)
-    if added and before.sender != case.lead:
+    if added - before.compartments and before.sender != case.lead:
         after = replace(after, by_lead=False)
     if event.due_at is not None:
         after = replace(after, due_at=event.due_at)
@@ -82,6 +83,8 @@ def referral_amended(case: Case, event: ReferralAmended) -> Case:
         answers = pathway.answers.get(after.urgency) if pathway is not None else None
         within = before.answer_within if answers is None else answers
         after = replace(after, stage=stage(case, after, after.status), answer_within=within, awaits=None)
+        for appointment in standing_on(case, event.referral):
+            case = case.with_part(case.of(Appointments).changed(replace(appointment, awaited_until=None)))
     known = {name: getattr(after, name) for name in after.__struct_fields__ if name != "id"}
     return noted(case, event, **known)
 

@@ -62,8 +62,8 @@ class AppointmentTime(AppointmentStep, frozen=True, kw_only=True):
 
 
 ON_PAPER = Words(
-    "tidak dicetak, agar tidak ada yang mencari Anda di sana; tanyakan kepada pendamping Anda",
-    "not printed, so that nobody looks for you there; ask your case worker",
+    "tidak ditampilkan di sini, agar tidak ada yang mencari Anda di sana; tanyakan kepada pendamping Anda",
+    "not shown here, so that nobody looks for you there; ask your case worker",
 )
 said = partial(
     appointed.said,
@@ -87,7 +87,7 @@ class AppointmentWindow(AppointmentTime, frozen=True, kw_only=True):
 
 @said(
     Words("Janji temu dibuat", "Appointment made"),
-    her=Words("Anda mendapat janji temu", "You were given an appointment"),
+    her=Words("Janji temu dibuat untuk Anda", "An appointment was made for you"),
     means="Penyintas akan ditemui pada waktu itu. Tempatnya tersegel dalam `safety`.",
 )
 class AppointmentMade(AppointmentWindow, frozen=True, kw_only=True, tag="case.AppointmentMade"):
@@ -98,8 +98,8 @@ class AppointmentMade(AppointmentWindow, frozen=True, kw_only=True, tag="case.Ap
 
 
 @said(
-    Words("Janji temu dipindahkan", "Appointment moved"),
-    her=Words("Janji temu Anda dipindahkan", "Your appointment was moved"),
+    Words("Waktu janji temu diubah", "Appointment moved to another time"),
+    her=Words("Waktu janji temu Anda diubah", "Your appointment has another time"),
     means="Janji temu mendapat waktu lain; tempat yang tidak disebut tidak berubah.",
 )
 class AppointmentMoved(AppointmentWindow, frozen=True, kw_only=True, tag="case.AppointmentMoved"):
@@ -112,10 +112,10 @@ class AppointmentMoved(AppointmentWindow, frozen=True, kw_only=True, tag="case.A
 @appointed.said(
     Words("Janji temu dibatalkan", "Appointment cancelled"),
     her=Words("Satu janji temu dibatalkan", "An appointment was cancelled"),
-    means="Tidak jadi; `changed_by`: oleh siapa.",
+    means="Tidak jadi; `changed_by`: atas kehendak siapa.",
 )
 class AppointmentCancelled(AppointmentStep, frozen=True, kw_only=True, tag="case.AppointmentCancelled"):
-    """It does not take place; `changed_by`: by whom."""
+    """It does not take place; `changed_by`: at whose wish."""
 
     changed_by: Coordination[AppointmentBy]
     remark: Safety[Text | None] = None
@@ -208,7 +208,7 @@ def appointment_cancelled(case: Case, event: AppointmentCancelled) -> Case:
     "appointments",
     Words("janji temu yang masih ditunggu", "appointments that stand"),
     Words(
-        "Buat janji temu itu pada berkas yang diteruskan, lalu batalkan di sini.",
+        "Buat janji temu itu pada berkas tempat penanganan diteruskan, lalu batalkan di sini.",
         "Make the appointment in the file that lives on, then cancel it here.",
     ),
     "CancelAppointment",
@@ -220,13 +220,13 @@ def expected(case: Case, at: datetime) -> Iterable[UUID]:
 @decides.register
 def make(command: MakeAppointment, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     fresh(case.of(Appointments).made, command.appointment)
-    window = _window(command, case, command.referral)
+    window = _window(command, case, command.referral, act.at)
     return [recorded(AppointmentMade, command, act, made_by=act.agency, **window)]
 
 
 @decides.register
 def move(command: MoveAppointment, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    window = _window(command, case, require_stands(case, command).referral)
+    window = _window(command, case, require_stands(case, command).referral, act.at)
     return [recorded(AppointmentMoved, command, act, **window)]
 
 
@@ -236,13 +236,21 @@ def cancel(command: CancelAppointment, case: Case, act: Act, network: Network) -
     return [recorded(AppointmentCancelled, command, act)]
 
 
-def _window(command: AppointmentTime, case: Case, id: ReferralId | None) -> dict[str, datetime | str | None]:
+FURTHEST = timedelta(days=5 * 366)
+"""A time further off is a slip of the pen, and nobody would be asked what came of it."""
+
+
+def _window(
+    command: AppointmentTime, case: Case, id: ReferralId | None, now: datetime
+) -> dict[str, datetime | str | None]:
     """By when somebody says what came of it, and until when its referral waits for it: no longer than its urgency
     allows from when it came into its state, however often it is moved. Raises Invalid for a time before that of the
-    act."""
+    act, or more than five years after."""
     if command.appointed_for < command.occurred_at - CLOCK_SKEW:
         must = Words("tidak boleh sebelum janji temu itu dibuat", "not be before the appointment is made")
         raise Invalid(field="appointed_for", must=must)
+    if command.appointed_for > now + FURTHEST:
+        raise Invalid(field="appointed_for", must=Words("paling lambat lima tahun lagi", "be within five years"))
     referral = case.referrals[id] if id is not None else None
     urgency = referral.urgency if referral is not None else case.urgency
     due_at = command.appointed_for + APPOINTMENT_TIMES.after[urgency]

@@ -6,7 +6,7 @@ no end: until somebody says what came of it, that is raised.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
@@ -54,8 +54,13 @@ class AppointmentKept(AppointmentStep, frozen=True, kw_only=True, tag="case.Appo
 
 
 @said(
-    Words("Janji temu tidak terlaksana: korban tidak datang", "Appointment missed: the survivor did not come"),
-    her=Words("Satu janji temu terlewat; Anda tetap boleh datang", "An appointment passed; you can still come"),
+    Words(
+        "Janji temu tidak terlaksana: dicatat bahwa korban tidak datang",
+        "Appointment missed: it was recorded that the survivor did not come",
+    ),
+    her=Words(
+        "Satu janji temu terlewat; Anda boleh meminta waktu lain", "An appointment passed; you may ask for another time"
+    ),
     means="Ia tidak datang; `known_from`: dari siapa hal itu diketahui. Bukan kesalahan siapa pun.",
 )
 class AppointmentMissed(AppointmentStep, frozen=True, kw_only=True, tag="case.AppointmentMissed"):
@@ -86,6 +91,8 @@ ITS_TIME = Cause(
     Words("waktu janji temu itu tiba", "the time of the appointment came"),
     lambda command, case, act: case.of(Appointments).made[command.appointment].appointed_for,
 )
+EARLY = timedelta(days=1)
+"""So much earlier she may come. Who was met before that had another appointment: it is moved first."""
 UNCLEAR = Cause(
     Words("waktu untuk menyatakan hasilnya habis", "the time to say what came of it ran out"),
     lambda command, case, act: _raised_from(case.of(Appointments).made[command.appointment]),
@@ -156,7 +163,10 @@ def appointment_unclear(part: Appointments, event: AppointmentUnclear) -> Appoin
 
 @decides.register
 def keep(command: KeepAppointment, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    require_stands(case, command)
+    appointment = require_stands(case, command)
+    earliest = appointment.appointed_for - EARLY
+    if act.at < earliest:
+        raise StillRunning(due_at=earliest)
     return [recorded(AppointmentKept, command, act)]
 
 

@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from ..casefile.attaching import ATTACHED
+from ..casefile.attaching import ATTACHED, Document, Documents
 from ..casefile.clocks import CARE_ENDS, CLOCK, CONCERNED, MET_CLOCK, ClockResumed, ended, met
 from ..casefile.deciding import Network, decides
+from ..casefile.entries import is_struck_thing
 from ..casefile.moves import REFERRAL
-from ..casefile.state import Case, Referral
+from ..casefile.state import Case, Clock, Referral
 from ..causes import Cause
 from ..clock_codes import ClockDuty, ClockEnd
 from ..codes import AgencyKind
@@ -58,7 +59,7 @@ MET_BY = Words(
     "that",
 )
 OF_LAW_ALONE = Words(
-    "hanya untuk kewajiban menurut undang-undang: layanan kesehatan tidak perlu dibuktikan di sini",
+    "harus dikosongkan: hanya kewajiban menurut undang-undang yang dibuktikan di sini, layanan kesehatan tidak",
     "be left out but for a duty of law: nobody has to show care here",
 )
 ACCEPTED_BY: Mapping[ClockDuty, AgencyKind] = {
@@ -68,11 +69,18 @@ ACCEPTED_BY: Mapping[ClockDuty, AgencyKind] = {
 }
 """Duties that are met by another agency having what it was asked, and which kind of agency that is."""
 BY_NO_REFERRAL = Words(
-    "tidak memenuhi kewajiban ini: sebutkan dokumennya, atau alasannya",
+    "harus dikosongkan: kewajiban ini tidak dibuktikan dengan rujukan; sebutkan dokumen (`document`) atau alasannya",
     "be left out: no referral meets this duty; name a document, or the grounds",
 )
-SHOWN = replace(ATTACHED, since=None)
-"""A paper may be attached long after what it shows."""
+
+
+def _attached(case: Case, id: DocumentId) -> Document | None:
+    document = None if is_struck_thing(case, id) else case.of(Documents).attached.get(id)
+    return document if document is not None and document.superseded_by is None else None
+
+
+SHOWN = replace(ATTACHED, since=None, find=_attached)
+"""A paper may be attached long after what it shows. One that was struck, or superseded, shows nothing."""
 SHOWN_REFERRAL = replace(REFERRAL, since=None)
 
 
@@ -205,16 +213,16 @@ def meet_clock(command: MeetClock, case: Case, act: Act, network: Network) -> Se
         if all(by is None for by in shown.values()):
             raise Invalid(field="grounds", must=MET_BY)
         if command.referral is not None:
-            _require_accepted(case.referrals[command.referral], clock.duty)
+            _require_accepted(case.referrals[command.referral], clock)
     elif clock.duty in CARE_ENDS:
         for name in (name for name, by in shown.items() if by is not None):
             raise Invalid(field=name, must=OF_LAW_ALONE)
     return met((command.clock,), command, case, act, **shown)
 
 
-def _require_accepted(referral: Referral, duty: ClockDuty | None) -> None:
+def _require_accepted(referral: Referral, clock: Clock) -> None:
     """Raises Invalid for a referral that does not show that a duty was met."""
-    kind = ACCEPTED_BY.get(duty) if duty is not None else None
+    kind = ACCEPTED_BY.get(clock.duty) if clock.duty is not None else None
     if kind is None:
         raise Invalid(field="referral", must=BY_NO_REFERRAL)
     if referral.recipient_kind is not kind or referral.accepted_at is None:

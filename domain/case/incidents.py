@@ -189,7 +189,7 @@ class CorrectIncident(IncidentFacts, frozen=True, kw_only=True):
     by=CASE_WORK,
     where=TAKES_PART,
     extent=Extent.OWN_WORDS,
-    means="Mencatat terlapor; dan sebagai apa ia dapat berbicara bagi korban (`speaks_as`): itu dikesampingkan.",
+    means="Mencatat terlapor. Kedudukannya bagi korban (`speaks_as`) dikesampingkan, bila dicatat penanggung jawab.",
     tag="intake",
     example={"relation": "kerabat", "danger": "Tinggal serumah."},
 )

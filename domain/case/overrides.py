@@ -15,6 +15,7 @@ from ..casefile.attaching import Documents
 from ..casefile.consenting import NAMED, Scope, consent_in, live, require_later_end
 from ..casefile.deciding import Network, decides, fresh, kind_of
 from ..casefile.emergency import misjudged
+from ..casefile.entries import is_struck_thing
 from ..casefile.evolving import applies
 from ..casefile.overriding import MAKER, SHARING, TO_JUDGE, WANTED, Made, OfOverride, Overrides, Wanted
 from ..casefile.state import Case, compartments_named
@@ -377,7 +378,9 @@ def _basis(of: OverrideFacts | Wanted, case: Case, act: Act | None, network: Net
     """The row of the basis, if it covers all that is asked. Raises what `bounded` does, and Invalid."""
     towards = [(named, kind_of(named, network)) for named in of.recipients]
     basis = bounded(of.basis, compartments_named(of.compartments), towards, of.purposes, age_of(case, at), act)
-    if of.document is not None and of.document not in case.of(Documents).attached:
+    if of.document is not None and (
+        of.document not in case.of(Documents).attached or is_struck_thing(case, of.document)
+    ):
         raise Unknown(what="document")
     if basis.document and of.document is None:
         raise Invalid(field="document", must=ORDER_NAMED)

@@ -54,10 +54,17 @@ def _concerned(event: "QuestionStep | QuestionUnanswered", case: Case) -> Mappin
     if question is None:
         return {}
     referral = case.referrals[question.referral]
-    return {referral.sender: referral.sender_kind, referral.recipient: referral.recipient_kind}
+    sender = {referral.sender: referral.sender_kind} if referral.sender in case.participants() else {}
+    return {**sender, referral.recipient: referral.recipient_kind}
 
 
-PARTIES = Audience(Words("pengirim dan penerima rujukannya", "sender and recipient of its referral"), _concerned)
+PARTIES = Audience(
+    Words(
+        "pengirim rujukannya, selama ikut serta, dan penerimanya",
+        "the sender of its referral, while they take part, and its recipient",
+    ),
+    _concerned,
+)
 said = partial(happened, step=Step.REFERRAL, to=PARTIES)
 
 

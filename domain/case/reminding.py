@@ -35,7 +35,7 @@ from ..words import Words
     to=SHARERS,
 )
 class ClockWarned(Fact, frozen=True, kw_only=True, tag="case.ClockWarned"):
-    """The clock will run out at `due_at`, and nobody has ended it; `level` says the how many-eth warning that is."""
+    """The clock will run out at `due_at`, and nobody has ended it; `level` numbers the warnings."""
 
     clock: Coordination[ClockId]
     due_at: Coordination[datetime]
@@ -45,8 +45,8 @@ class ClockWarned(Fact, frozen=True, kw_only=True, tag="case.ClockWarned"):
 @happened(
     Words("Batas waktu yang terlewati dieskalasi lagi", "Clock that ran out escalated again"),
     her=Words(
-        "Batas waktu bagi petugas sudah lama terlewati; petugas diingatkan lagi",
-        "A time limit for the agencies ran out some time ago; they were reminded again",
+        "Batas waktu bagi petugas sudah terlewati; petugas diingatkan lagi",
+        "A time limit for the agencies has run out; they were reminded again",
     ),
     means="Batas waktu sudah habis, hal itu sudah disampaikan, dan belum ada yang mengakhirinya; `level` menyebut "
     "tahap keberapa sejak itu.",
@@ -54,8 +54,8 @@ class ClockWarned(Fact, frozen=True, kw_only=True, tag="case.ClockWarned"):
     to=SHARERS,
 )
 class ClockStillOverdue(Fact, frozen=True, kw_only=True, tag="case.ClockStillOverdue"):
-    """The clock ran out, that was raised, and nobody has ended it since; `level` says the how many-eth step
-    since then that is."""
+    """The clock ran out, that was raised, and nobody has ended it since; `level` numbers the
+    times since then."""
 
     clock: Coordination[ClockId]
     level: Coordination[int]

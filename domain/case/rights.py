@@ -66,7 +66,7 @@ ASKED_FOR_HER = who_reported(lambda event, case: case.of(Rights).asked[event.rig
 
 @happened(
     Words("Permintaan atas haknya dicatat", "Request about her rights recorded"),
-    her=Words("Permintaan Anda atas data Anda dicatat", "Your request about your data was recorded"),
+    her=Words("Permintaan tentang data Anda dicatat", "A request about your data was recorded"),
     means="Penyintas, atau yang berbicara baginya, meminta melihat, memperbaiki, membatasi, atau menghapus data, atau "
     "mencabut persetujuannya. Penanggung jawab menjawab paling lambat pada `answer_by`.",
     step=Step.CONSENT,
@@ -83,7 +83,7 @@ class RightAsked(RightFacts, frozen=True, kw_only=True, tag="case.RightAsked"):
 
 @happened(
     Words("Permintaan atas haknya menunggu jawaban", "Request about her rights waits for an answer"),
-    her=Words("Permintaan Anda atas data Anda belum dijawab", "Your request about your data has no answer yet"),
+    her=Words("Permintaan tentang data Anda belum dijawab", "A request about your data has no answer yet"),
     means="Penanggung jawab diingatkan: `level` 1 sebelum waktu menjawab habis, 2 saat habis, selebihnya setiap hari.",
     step=Step.CONSENT,
     to=ASKED_FOR_HER,
@@ -97,8 +97,9 @@ class RightWaits(OfRight, frozen=True, kw_only=True, tag="case.RightWaits"):
 
 @happened(
     Words("Permintaan atas haknya dijawab", "Request about her rights answered"),
-    her=Words("Permintaan Anda atas data Anda dijawab", "Your request about your data was answered"),
-    means="Bukan `in_time` bila waktu menjawab sudah lewat saat itu dicatat, apa pun yang dikatakan.",
+    her=Words("Permintaan tentang data Anda dijawab", "A request about your data was answered"),
+    means="Penanggung jawab menjawab permintaan itu. Bukan `in_time` bila waktu menjawab sudah lewat saat itu dicatat, "
+    "apa pun yang dikatakan.",
     step=Step.CONSENT,
     to=ASKED_FOR_HER,
 )
@@ -156,7 +157,8 @@ DUE = Cause(Words("permintaan itu menunggu", "it was to be raised that it waits"
     where=TAKES_PART_ALSO_ENDED,
     extent=Extent.OWN_WORDS,
     means="Mencatat bahwa penyintas, atau yang berbicara baginya, meminta melihat, memperbaiki, membatasi, atau "
-    "menghapus data, atau mencabut persetujuannya. Penanggung jawab menjawab dalam 3 x 24 jam.",
+    "menghapus data, atau mencabut persetujuannya. Penanggung jawab menjawab dalam 3 x 24 jam. Ini tidak menghentikan "
+    "pembagian data: bila ia meminta berhenti, catat juga permintaan itu (stops).",
     tag="consent",
     example={"kind": "access", "said_by": ["survivor"], "obtained": "verbal"},
     mints="right",

@@ -28,9 +28,10 @@ from ..words import Words
 R = Relation
 
 OF_LAW = Words(
-    "harus batas waktu layanan: kewajiban menurut undang-undang dipenuhi oleh yang disebut undang-undang, dan "
-    "dinyatakan dengan buktinya (clocks/…/end)",
-    "be clocks of care: a duty of law is met by what the law asks, and that is said with what shows it (clocks/…/end)",
+    "harus batas waktu layanan kesehatan: kewajiban menurut undang-undang dipenuhi dengan tindakan yang diminta "
+    "undang-undang, dan dinyatakan beserta buktinya (clocks/…/end)",
+    "be clocks of care: a duty of law is met by the act that the law asks for, and that is said with what shows it "
+    "(clocks/…/end)",
 )
 WORKING = frozenset({ReferralStatus.ACCEPTED, ReferralStatus.IN_PROGRESS})
 

@@ -132,7 +132,7 @@ def leave_rejected(command: LeaveRejected, case: Case, act: Act, network: Networ
     if referral.stage is None and referral.status is S.COMPLETED:
         raise WrongMove(referral=referral.id, status=referral.status, move="redirect")
     if referral.replaced or referral.left:
-        raise AlreadyDone(what="the rejected referral")
+        raise AlreadyDone(what="the referral that ended")
     return [recorded(ReferralNotRedirected, command, act)]
 
 

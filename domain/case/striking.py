@@ -30,7 +30,7 @@ from ..compartment import Compartment, Coordination, Legal
 from ..declaring import Audience, Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, AgencyCode, Details, Fact, Short, Text, recorded
 from ..refusal import AlreadyDone, Invalid
-from ..standing.clocks import Way, may
+from ..standing.clocks import LAW, Way, may
 from ..standing.relations import Extent, Relation
 from ..standing.roles import AUDITORS, CASE_WORK, HOLDS, LEGAL, OFFICERS, SUPERVISION
 from ..standing.rows import KNOWS_ALSO_ENDED, LEADS_ALSO_ENDED, TAKES_PART_ALSO_ENDED, Row, Second, Since, Thing
@@ -61,16 +61,16 @@ TOLD_OF_IT = Audience(
 
 @happened(
     Words("Butir catatan dicoret", "Entry struck"),
-    her=Words("Sebuah catatan dinyatakan keliru dan dicoret", "Something that was written was wrong, and was struck"),
-    means="Butir dengan nomor ini keliru dan tidak berlaku lagi; isinya tetap tersimpan dan tampak sebagai dicoret. "
-    "`instead`: butir yang benar. Bila Anda bertindak atas dasar butir itu, periksa kembali.",
+    her=Words("Sebuah catatan dicoret", "Something that was written was struck"),
+    means="Butir dengan nomor ini tidak berlaku lagi (`because`: mengapa); isinya tetap tersimpan dan tampak sebagai "
+    "dicoret. `instead`: butir yang berlaku. Bila Anda bertindak atas dasar butir itu, periksa kembali.",
     step=Step.SERVICES,
     to=TOLD_OF_IT,
     strikes="entry",
 )
 class EntryStruck(Details, frozen=True, kw_only=True, tag="case.EntryStruck"):
-    """The entry of this number was wrong, and does not hold any more; what it says stays, and shows as struck.
-    `instead`: the entry that is right. Whoever acted on it looks again."""
+    """The entry of this number does not hold any more (`because`: why); what it says stays, and shows as struck.
+    `instead`: the entry that holds. Whoever acted on it looks again."""
 
     entry: Coordination[EntryNumber]
     because: Coordination[StruckBecause]
@@ -80,21 +80,22 @@ class EntryStruck(Details, frozen=True, kw_only=True, tag="case.EntryStruck"):
 @happened(
     Words("Catatan tentang terlapor dicoret", "Record of the alleged perpetrator struck"),
     her=Words(
-        "Catatan tentang siapa yang diduga melakukannya diperbaiki",
-        "What was written about who is said to have done it was corrected",
+        "Catatan tentang terlapor dicoret",
+        "What was written about who is said to have done it was struck",
     ),
-    means="Catatan tentang terlapor dengan nomor ini keliru, atas keputusan dua orang; isinya tetap tersimpan dan "
-    "tampak sebagai dicoret. `instead`: catatan yang benar. Orang yang disebut di dalamnya jangan lagi diperlakukan "
-    "sebagai terlapor atas dasar catatan itu.",
+    means="Catatan tentang terlapor dengan nomor ini tidak berlaku lagi (`because`: mengapa), atas keputusan dua "
+    "orang; isinya tetap tersimpan dan tampak sebagai dicoret. `instead`: catatan yang berlaku; terlapornya mungkin "
+    "orang yang sama. Bila `because` = `another-person`, orang yang disebut di dalamnya jangan lagi diperlakukan "
+    "sebagai terlapor.",
     step=Step.REPORT,
     to=TOLD_OF_IT,
     strikes="entry",
     withheld={"grounds": OF_OTHERS},
 )
 class AllegedPerpetratorStruck(Fact, frozen=True, kw_only=True, tag="case.AllegedPerpetratorStruck"):
-    """The record of the alleged perpetrator with this number was wrong, as two people decided; what it says stays, and
-    shows as struck. `instead`: the record that is right. Whom it names is not to be taken for the alleged perpetrator
-    any more on the strength of it."""
+    """The record of the alleged perpetrator with this number does not hold any more (`because`: why), as two people
+    decided; what it says stays, and shows as struck. `instead`: the record that holds, maybe of the same man. Where
+    `because` is `another-person`, whom it names is not to be taken for the alleged perpetrator any more."""
 
     entry: Coordination[EntryNumber]
     because: Coordination[StruckBecause]
@@ -150,8 +151,8 @@ BY_THE_LEAD = Row(
     where=KNOWS_ALSO_ENDED.to(ENTRY, R.AUTHOR, by="entry").to(ENTRY, R.AUTHOR, by="instead"),
     or_else=(BY_THE_LEAD,),
     extent=Extent.OWN_WORDS,
-    means="Mencoret butir catatan yang keliru: milik sendiri kapan saja, milik instansi lain oleh supervisor "
-    "penanggung jawab yang boleh membuka isinya. Catat dahulu yang benar, lalu sebut nomornya (`instead`).",
+    means="Mencoret butir catatan yang keliru: milik sendiri kapan saja, milik instansi lain oleh penyelia "
+    "instansi penanggung jawab yang boleh membuka isinya. Catat dahulu yang benar, lalu sebut nomornya (`instead`).",
     tag="work",
     example={"entry": 2, "because": "another-person", "health": "Hasil pemeriksaan pasien lain."},
 )
@@ -255,10 +256,15 @@ def _standing_entry(number: int, instead: int | None, case: Case) -> Entry:
 
 def _undone(entry: Entry, command: StrikeEntry, case: Case, act: Act) -> Iterator[Fact]:
     """What the act of that entry did to clocks is taken back, as far as whoever strikes it has a word in that."""
+    again = any(e.topic == entry.topic and not e.struck and e is not entry for e in case.entries.values())
     for clock in (case.clocks[id] for id in entry.ended):
+        if again and clock.duty in LAW:
+            continue  # the other entry of its kind ends it as well
         if clock.is_over and clock.ended_as is not ClockEnd.SUPERSEDED and may(Way.RESUME, clock, case, act):
             yield _resumed(clock, command)
     for clock in (case.clocks[id] for id in entry.started):
+        if again and clock.duty in LAW:
+            continue
         if not clock.is_over and may(Way.MOVE, clock, case, act):
             yield superseded(clock, command.occurred_at)
 

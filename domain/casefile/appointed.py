@@ -92,20 +92,26 @@ class AppointmentStep(Fact, frozen=True, kw_only=True):
 
 def _concerned(event: AppointmentStep, case: Case) -> Mapping[AgencyCode, AgencyKind]:
     appointment = appointment_of(case, event.appointment)
-    if appointment is None:
-        return {}
+    return {} if appointment is None else concerned(case, appointment)
+
+
+def concerned(case: Case, appointment: Appointment) -> Mapping[AgencyCode, AgencyKind]:
+    """Whom it concerns beside the lead: who was to meet her, and who made it or sent her there, while they take part.
+    Whom she stopped is not told any more where she will be."""
     there = case.participants()
     found = {appointment.made_by: there[appointment.made_by]} if appointment.made_by in there else {}
     referral = case.referrals.get(appointment.referral) if appointment.referral is not None else None
     if referral is None or referral.sent_at is None:
         return found
-    return {**found, referral.sender: referral.sender_kind, referral.recipient: referral.recipient_kind}
+    if referral.sender in there:
+        found = {**found, referral.sender: referral.sender_kind}
+    return {**found, referral.recipient: referral.recipient_kind}
 
 
 CONCERNED = Audience(
     Words(
-        "yang membuatnya, selama ikut serta; pengirim dan penerima rujukannya",
-        "who made it, while they take part; sender and recipient of its referral",
+        "yang membuatnya dan pengirim rujukannya, selama ikut serta; penerima rujukannya",
+        "who made it and the sender of its referral, while they take part; the recipient of its referral",
     ),
     _concerned,
 )
@@ -114,7 +120,11 @@ said = partial(happened, step=Step.SERVICES, to=CONCERNED)
 
 
 def _sender(appointment: Appointment, case: Case) -> AgencyCode | None:
-    return None if appointment.referral is None else case.referrals[appointment.referral].sender
+    return None if appointment.referral is None else _there(case.referrals[appointment.referral].sender, case)
+
+
+def _there(agency: AgencyCode, case: Case) -> AgencyCode | None:
+    return agency if agency in case.participants() else None
 
 
 APPOINTMENT = Thing(
@@ -122,7 +132,7 @@ APPOINTMENT = Thing(
     Words("janji temu", "appointment"),
     find=appointment_of,
     whose={
-        R.AUTHOR: lambda appointment, case: appointment.made_by,
+        R.AUTHOR: lambda appointment, case: _there(appointment.made_by, case),
         R.ADDRESSEE: lambda appointment, case: met_by(case, appointment),
         R.SENDER: _sender,
         R.LEAD: lambda appointment, case: case.lead,

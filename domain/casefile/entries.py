@@ -73,6 +73,11 @@ def strike(case: Case, number: int) -> Case:
     return replace(case, entries=put(case.entries, number, replace(entry, struck=True)))
 
 
+def is_struck_thing(case: Case, id: UUID) -> bool:
+    """Whether the entry that made what has this id was struck."""
+    return any(entry.struck and entry.thing == id for entry in case.entries.values())
+
+
 def struck_in(event: Fact) -> int | None:
     """The number of the entry that an event strikes; None for one that strikes none."""
     found = getattr(event, declared(event).strikes, None)

@@ -67,7 +67,7 @@ def _said(case: Case, consent: Consent) -> Iterable[No]:
     for hers in (c for c in case.consents.values() if ConsentBy.SURVIVOR in c.given_by):
         if hers.taken_back_at is not None:
             yield No(hers.ever, hers.taken_back_at)
-        elif hers.live and hers.changed_at is not None:
+        elif hers.changed_at is not None:  # what she narrowed stays so when that consent ends
             yield No(hers.ever - hers.recipients, hers.changed_at)
 
 

@@ -80,6 +80,8 @@ def moved(case: Case, event: ReferralMove, recorded_at: datetime, status: Referr
     by_machine = getattr(event, "by_machine", before.by_machine) is True
     more |= _silence(before, recorded_at, status, stage(case, before, waits_as), by_machine)
     more |= {"by_machine": by_machine and status.is_open}
+    if not status.is_open:
+        more |= {"awaits": None}  # no appointment of it stands any more
     after = replace(before, status=status, moved_at=latest((before.moved_at, at)), **more)
     return in_its_place(replace(case, referrals=put(case.referrals, event.referral, after)), after.redirects)
 
@@ -91,7 +93,7 @@ def _silence(
     and to resume it, begins no new silence and ends none, and neither does a machine's word that it is accepted, or
     begun: it is raised when it would have been, or sooner, and rises from there. Else a system that does so every day
     keeps an emergency from ever being raised."""
-    due = before.acts_by
+    due = replace(before, awaits=None).acts_by
     goes_on = {before.status, status} <= BEGUN or (by_machine and status.is_open)
     if due is None or window is None or not goes_on:
         return {"entered_at": at, "stage": window, "stalled": 0}

@@ -229,9 +229,9 @@ def is_same(one: Set[ConsentBy], other: Set[ConsentBy]) -> bool:
 name_fields(
     saying=named("Yang dikatakan", "What was said", ("Yang dikatakan", "What was said")),
     speaks_as=named(
-        "Dapat berbicara bagi korban sebagai",
-        "Could speak for the survivor as",
-        ("Dapat berbicara bagi Anda sebagai", "Could speak for you as"),
+        "Kedudukan yang dapat mewakili korban",
+        "Capacity in which they could speak for the survivor",
+        ("Kedudukannya bagi Anda", "What they are to you"),
         unsaid=("tidak disebutkan", "not said"),
     ),
     by_alleged=named(

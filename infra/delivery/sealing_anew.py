@@ -48,7 +48,7 @@ def remember(db: Connection[Any], positions: Positions, position: int, to: int) 
     with db.transaction():
         for row in kept.whole_rows(db, positions, RESEALINGS, "position = %s", (position,)):
             was = Resealing(*row)
-            done = (was.done_at or now()) if to >= was.upto else None
+            done = was.done_at or (now() if to >= was.upto else None)
             about = {"sent": max(was.sent, to), "done_at": done}
             kept.change(db, positions, RESEALINGS, "position = %s", (position,), **about)
 

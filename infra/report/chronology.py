@@ -51,7 +51,8 @@ def _struck(pen: Pen, facts: ReportFacts) -> dict[int, str]:
         if isinstance(number := said.get(of), int):
             right = said.get("instead")
             instead = words.struck_instead.format(number=right) if right is not None else ""
-            found[number] = words.struck_mark.format(by=event.version, instead=instead)
+            because = pen.read.value(event.topic, "because", said.get("because"))
+            found[number] = words.struck_mark.format(by=event.version, because=because, instead=instead)
     return found
 
 

@@ -127,8 +127,13 @@ RAISED = {
     "case.OverrideReviewOverdue": "consent",
     "case.GlassReviewOverdue": "glass",
     "case.StopWaits": "stop",
+    "case.RightWaits": "right",
+    "case.AppointmentUnclear": "appointment",
+    "case.QuestionUnanswered": "question",
 }
 """What is raised as nobody acted in time, beside clocks and answers; and the field that names what waits."""
+AT_ONCE = frozenset({"case.StopWaits", "case.RightWaits"})
+"""Of these the first time is said before it is late."""
 
 
 def _raised(pen: Pen, facts: ReportFacts) -> Iterator[str]:
@@ -136,8 +141,8 @@ def _raised(pen: Pen, facts: ReportFacts) -> Iterator[str]:
     words = pen.words
     its: dict[str, dict[object, list[Event]]] = {}
     for event in facts.events:
-        if event.topic not in RAISED or (event.topic == "case.StopWaits" and event.said("level") == 1):
-            continue  # that a stop waits is told at once; only then is it late
+        if event.topic not in RAISED or (event.topic in AT_ONCE and event.said("level") == 1):
+            continue
         its.setdefault(event.topic, {}).setdefault(event.said(RAISED[event.topic]), []).append(event)
     for topic, of in its.items():
         each = [_each(pen, id, events) for id, events in of.items()]

@@ -89,10 +89,10 @@ EVERY_OF_KIND = Words("setiap instansi jenis “{kind}”", "every agency of the
 NAMED_NONE = Words("tidak ada", "none")
 """Of a list that somebody had to make, and that names none."""
 STATED_APART = Words(
-    "tertulis dalam usul orang lain yang memintanya ({proposal}, tidak termasuk berkas ini); yang disebut sebagai "
-    "pencatat di sini menyetujuinya",
-    "stated by another person, who asked for it ({proposal}, not part of this file); who is named here as recording it "
-    "approved it",
+    "alasannya ada dalam usul {proposal}, yang diajukan orang lain dan tidak termasuk dalam laporan ini; petugas "
+    "pencatat di sini menyetujui usul itu",
+    "the reason stands in proposal {proposal}, made by another person and not part of this report; who recorded it "
+    "here approved it",
 )
 """In the place of a reason that stands in what was put before a second person."""
 MAY_BE_WITHHELD = Words("tidak diungkap", "not disclosed")

@@ -49,15 +49,17 @@ ID = Words(
     "sana tidak ada dalam laporan ini.",
     separated="Berkas ini digabungkan ke berkas lain pada {at}, dan dipisahkan kembali pada {until}. Penanganan "
     "diteruskan di sini.",
-    stop_asked="{number}: diminta oleh {who} agar data tidak dibagikan lagi (mengenai: {about}); dicatat pada {at} "
-    "oleh {agency}.",
-    stop_confirmed="Ditanyakan lagi oleh {agency}, dan dibenarkan pada {at}.",
-    stop_not_confirmed="Ditanyakan lagi oleh {agency}, dan tidak dibenarkan, pada {at}.",
+    stop_asked="{number}: menurut catatan {agency} pada {at}, {who} meminta agar data tidak dibagikan lagi (mengenai: "
+    "{about}).",
+    stop_confirmed="Ditanyakan kembali oleh {agency}: yang bersangkutan menegaskannya, dicatat pada {at}.",
+    stop_not_confirmed="Ditanyakan kembali oleh {agency}: yang bersangkutan menyatakan tidak meminta demikian, dicatat "
+    "pada {at}.",
     stop_waits="Belum dijawab sampai {as_of}.",
-    stop_due="Jawaban ditunggu sampai {due}.",
-    stop_ended="Berhenti karenanya: {referrals}.",
-    shared_without="{number}: {agency} membagikan {data} kepada {recipients} tanpa persetujuan, pada {at} ({basis}).",
-    opened_without="{number}: {agency} membuka {data} dalam keadaan darurat, tanpa persetujuan, pada {at} ({basis}).",
+    stop_due="Batas jawabannya {due}.",
+    stop_ended="Dihentikan atau ditunda karenanya: {referrals}.",
+    shared_without="{number}: {agency} mengizinkan {data} dibagikan kepada {recipients} tanpa persetujuan, atas dasar "
+    "hukum, pada {at} ({basis}).",
+    opened_without="{number}: {agency} membuka akses darurat ke {data}, tanpa persetujuan, pada {at} ({basis}).",
     was_judged="Ditinjau oleh {agency} pada {at}: {verdict}.",
     not_judged="Belum ditinjau sampai {as_of}.",
     hold_placed="{number}: data dilarang dimusnahkan ({kind}; pemegang: {holder}), sejak {since}.",
@@ -69,7 +71,8 @@ ID = Words(
     hold_passed="Pemegangnya {holder} sejak {at}.",
     erasure_asked="{number}: penghapusan {data} diminta pada {at} oleh {agency} ({basis}).",
     erasure_waits="Belum diputuskan sampai {as_of}.",
-    erasure_done="Disetujui orang kedua, dan dihapus pada {at}: tidak dapat dibaca siapa pun lagi.",
+    erasure_done="Disetujui orang kedua; kuncinya dimusnahkan pada {at}: dalam sistem ini tidak dapat dibaca lagi. "
+    "Salinan yang sudah diterima pihak lain tidak termasuk.",
     erasure_refused="Ditolak, atau permintaannya dicabut, pada {at}.",
     more_decided="{n} hal lain sejenis ini: lihat bagian “{section}”.",
     not_counted="{n} peristiwa tidak diungkap sama sekali. Isinya tidak ikut diperhitungkan pada halaman ini dan "
@@ -169,8 +172,8 @@ ID = Words(
     "dilaporkan. Nomor pengenal setiap rujukan, persetujuan, dan orang ada pada lampiran.",
     chronology_columns=("No.", "Dicatat", "Instansi, petugas pencatat (kode)", "Peristiwa"),
     happened="Waktu tindakan petugas",
-    struck_mark="[keliru, dicoret dengan No. {by}{instead}]",
-    struck_instead="; yang benar: No. {number}",
+    struck_mark="[dicoret melalui No. {by}: {because}{instead}]",
+    struck_instead="; berlaku: No. {number}",
     withheld_mark="[tidak diungkap: {compartments}]",
     erased_mark="[telah dihapus, kunci dimusnahkan: {compartments}]",
     event_withheld="[seluruh isi peristiwa ini tidak diungkap]",

@@ -30,10 +30,13 @@ Wanted = Mapping[int, frozenset[Compartment]]
 OpenedAt = Mapping[int, tuple[frozenset[Compartment], Mapping[Compartment, bytes]]]
 
 
-def because_of(event: Fact) -> UUID | None:
+def because_of(event: Fact, stream: UUID) -> UUID | None:
     """What an event is stored because of, in clear, where that is more than the request: of a proposal on a case, that
-    case. Its sealed parts die with the case, and the database lets them die with no other (ERASURE.md)."""
-    return UUID(event.target) if isinstance(event, ProposalMade) and event.on == "case" else None
+    case; of another, the proposal itself. Its sealed parts die with the case, and the database lets them die with no
+    other (ERASURE.md)."""
+    if not isinstance(event, ProposalMade):
+        return None
+    return UUID(event.target) if event.on == "case" else stream
 
 
 class Stream(NamedTuple):
@@ -134,7 +137,7 @@ class EventStore:
                     whose.actor,
                     whose.agency,
                     correlation,
-                    because_of(event) or causation,
+                    because_of(event, stream.id) or causation,
                 )
                 stored.append(StoredEvent(stream.id, header.version, topic, sealed_record.seal(header, plain, keys)))
                 if isinstance(event, DocumentAttached):

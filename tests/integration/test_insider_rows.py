@@ -12,6 +12,7 @@ import pytest
 from conftest import Running
 from doors import Doors, beyond
 from office import until
+from patience import PATIENCE_SECONDS
 from people import PURPOSE
 from receiver import Receiver, receiving
 from test_reach_at_every_door import EVERYTHING, HEARD, HOSPITAL, LAWYERS, LEAD, POLICE, SERVICES, Story, for_health
@@ -56,7 +57,7 @@ class House:
     def as_person(self, person: UUID, role: Role, agency: str | None = None) -> httpx.Client:
         token = self.running.issuer.token(person, agency or self.code, [role])
         headers = {"Authorization": f"Bearer {token}", "Purpose-Of-Use": PURPOSE.get(role, Purpose.CARE).value}
-        return httpx.Client(base_url=self.running.system.url, headers=headers, timeout=60)
+        return httpx.Client(base_url=self.running.system.url, headers=headers, timeout=PATIENCE_SECONDS)
 
     def administrator(self, agency: str | None = None) -> httpx.Client:
         return self.story.client(agency or self.code, Purpose.COORDINATION, ADMINISTRATOR)

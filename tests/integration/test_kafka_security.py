@@ -255,7 +255,7 @@ def test_what_an_agency_claims_of_the_time_counts_for_nothing(world):
     far = int((time.time() + 10 * 365 * 24 * 3600) * 1000)
     with closing(KafkaProducer(**topics.PRODUCER, **world.access(MINE).options())) as producer:
         stored = producer.send(OWN[1], b"x", partition=0, timestamp_ms=far).get(PATIENCE_SECONDS)
-    assert abs(stored.timestamp / 1000 - time.time()) < 60, "it would stay for ten years"
+    assert abs(stored.timestamp / 1000 - time.time()) < 24 * 3600, "it would stay for ten years"
 
 
 def test_an_agency_cannot_take_its_own_acknowledgements_back_out(world, malicious):

@@ -52,6 +52,9 @@ ALLOWED = {
     ("received", "rejected"),
     ("received", "cancelled"),
     ("accepted", "in-progress"),
+    ("accepted", "rejected"),
+    ("accepted", "completed"),
+    ("accepted", "failed"),
     ("accepted", "cancelled"),
     ("in-progress", "on-hold"),
     ("in-progress", "completed"),
@@ -79,6 +82,7 @@ def agreed(account: Account, draft: ReferralDrafted) -> bool:
     return all(account.lets(draft.recipient, word, draft.sender, draft.purpose) for word in needs)
 
 
+POLICE = "polres"
 UNCOVERED = (EndReason.CONSENT_WITHDRAWN, EndReason.SHARING_STOPPED, EndReason.COVER_ENDED)
 
 
@@ -99,13 +103,16 @@ class CaseMachine(Walk):
         was = status_of(before, referral) if referral in drafts(before) else ""
         now = STATUS_AFTER[type(event)]
         assert (was, now) in ALLOWED
-        if getattr(event, "reason", None) in UNCOVERED:
+        if getattr(event, "reason", None) is EndReason.CONSENT_EXPIRED:
+            assert not agreed(Account(before, self.authors[:-1], by.at), draft), "it is still covered"
+        elif getattr(event, "reason", None) in UNCOVERED:
             assert isinstance(self.log_of(command), CHANGES)
             assert was != "draft"
             self.it_stood_on_that_consent(before, draft, by)
         else:
             assert by.agency == (draft.sender if now in SENDERS else draft.recipient)
-        if now in ("requested", "in-progress") and was in ("draft", "on-hold"):
+        stays = draft.recipient == POLICE and was == "on-hold"  # what the proceedings received, they keep
+        if now in ("requested", "in-progress") and was in ("draft", "on-hold") and not stays:
             account = Account(before, self.authors[:-1], by.at)
             assert agreed(account, draft), "shared without consent"
             if now == "requested" and draft.sender != led_by(before):

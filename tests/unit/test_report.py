@@ -206,11 +206,18 @@ def test_no_field_of_a_code_list_is_said_by_its_code() -> None:
 def test_an_entry_that_was_struck_shows_as_such_with_what_struck_it_and_what_is_right() -> None:
     """Where what struck it is not disclosed, nothing says so: neither report nor verifier can know."""
     wrong = an_event(8, topic="case.NoteRecorded", fields=())
-    said = (f.Field(name="entry", compartment="coordination", value=wrong.version),)
+    said = (
+        f.Field(name="entry", compartment="coordination", value=wrong.version),
+        f.Field(name="because", compartment="coordination", value="not-accurate"),
+    )
     right = (*said, f.Field(name="instead", compartment="coordination", value=9))
     for fields, ours, theirs in (
-        (said, "[keliru, dicoret dengan No. 6]", "[wrong, struck by No. 6]"),
-        (right, "[keliru, dicoret dengan No. 6; yang benar: No. 9]", "[wrong, struck by No. 6; what is right: No. 9]"),
+        (said, "[dicoret melalui No. 6: Tidak tepat]", "[struck by No. 6: Not accurate]"),
+        (
+            right,
+            "[dicoret melalui No. 6: Tidak tepat; berlaku: No. 9]",
+            "[struck by No. 6: Not accurate; No. 9 holds instead]",
+        ),
     ):
         told = facts(events=(wrong, an_event(12, topic="case.EntryStruck", fields=fields)))
         assert flat(ours) in flat(text_of(render(told, "id")))

@@ -57,7 +57,7 @@ from rujukan.domain.disclosure import Knowledge, Written
 from rujukan.domain.fact import Act, Fact
 from rujukan.domain.refusal import AlreadyDone, BeforeItsCause, Invalid, NotForThisRole, Unknown
 from rujukan.domain.standing.rule import second_needed
-from rujukan.domain.survivor import Agency, Record, recorded
+from rujukan.domain.survivor import Agency, Handling, Record, recorded
 from rujukan.domain.survivor import struck as her_struck
 from rujukan.domain.violence import ClockNeed, GbvType, RiskLevel, ViolenceForm, YesNo
 
@@ -243,17 +243,33 @@ def test_her_report_says_of_what_was_struck_that_it_was_on_every_line_that_she_m
     records = [
         Record(7, "case.NoteRecorded", NOON, "rsud", {"health": "a fracture"}, 2),
         Record(8, "case.NoteRecorded", NOON, "rsud", {"health": "a cough"}, 3),
-        Record(9, "case.EntryStruck", NOON + DAY, "rsud", {"entry": 2, "because": "another-person"}, 4),
+        Record(9, "case.EntryStruck", NOON + DAY, "rsud", {"entry": 2, "because": "not-accurate"}, 4),
     ]
     at = her_struck(records)
-    assert at == {2: NOON + DAY}
+    assert at == {2: (NOON + DAY, "not-accurate")}
     first, second, _ = (
-        recorded(r, "en", lambda code: Agency(code, AgencyKind.HEALTH), struck_at=at.get(r.version)) for r in records
+        recorded(r, "en", lambda code: Agency(code, AgencyKind.HEALTH), was_struck=at.get(r.version)) for r in records
     )
-    mark = "(wrong, struck 4 March 2026 20:00 WITA)"
+    mark = "(struck 4 March 2026 20:00 WITA: Not accurate)"
     assert first.title.endswith(mark)
     assert [item.label.endswith(mark) for item in first.items] == [True]
     assert "struck" not in second.title + second.items[0].label
+
+
+def test_what_is_another_s_is_not_shown_to_her() -> None:
+    records = [
+        Record(7, "case.NoteRecorded", NOON, "rsud", {"health": "a fracture"}, 2),
+        Record(
+            9, "case.EntryStruck", NOON + DAY, "rsud", {"entry": 2, "because": "another-person", "health": "of B."}, 3
+        ),
+    ]
+    at = her_struck(records)
+    for record in (
+        recorded(r, "en", lambda code: Agency(code, AgencyKind.HEALTH), was_struck=at.get(r.version)) for r in records
+    ):
+        assert "It is about another person" in record.title + str(record.items)
+        assert not {"a fracture", "of B."} & {item.value for item in record.items}
+        assert [item.line for item in record.items if item.handling is Handling.WITHHELD] == [None]
 
 
 # The alleged perpetrator -------------------------------------------------------------------------------------------

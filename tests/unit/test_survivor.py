@@ -22,11 +22,11 @@ from rujukan.domain.survivor import (
     Recorded,
     hideouts,
     looked,
-    moment,
     recorded,
     why,
 )
 from rujukan.domain.survivor_paper import WIDTH, paper
+from rujukan.domain.survivor_times import moment
 from rujukan.domain.words import LANGUAGES, Language
 
 AT = datetime(2026, 3, 3, 12, 5, tzinfo=UTC)
