@@ -42,7 +42,8 @@ awk 'NR == FNR { told[$1] = $2; next } { if ($2 + 0 < told[$1] + 0) lost = 1; de
 SECOND_START = """
 rujukan up > second.log 2>&1 &
 until curl -sf localhost:8129/health > /dev/null; do sleep 0.2; done
-rujukan agencies | grep -q rsud
+rujukan agencies > listed.txt
+grep -q rsud listed.txt
 rujukan down
 """
 
