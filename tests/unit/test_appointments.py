@@ -20,6 +20,7 @@ from story import (
     consent,
     given,
     later,
+    moved,
     opened,
     referred,
     say,
@@ -27,6 +28,7 @@ from story import (
     written,
 )
 
+from rujukan.domain.case.amending import ReferralAmended
 from rujukan.domain.case.appointments import (
     AppointmentCancelled,
     AppointmentMade,
@@ -148,9 +150,11 @@ def test_it_ends_with_its_referral() -> None:
 
 def test_it_is_moved_and_missed_and_each_is_an_entry_of_its_own() -> None:
     move = say(MoveAppointment, appointment=ID, appointed_for=AT + 7 * DAY, changed_by=BY.SURVIVOR)
-    moved = say(AppointmentMoved, appointment=ID, changed_by=BY.SURVIVOR, **window(AT + 7 * DAY))
-    given(*on_referral(), made()).when(move, by=LEAD).then(moved)
-    given(*on_referral(), made(), (moved, "rsud")).when(MISS, by=AFTERWARDS).refused(StillRunning, due_at=AT + 7 * DAY)
+    later_on = say(AppointmentMoved, appointment=ID, changed_by=BY.SURVIVOR, **window(AT + 7 * DAY))
+    given(*on_referral(), made()).when(move, by=LEAD).then(later_on)
+    given(*on_referral(), made(), (later_on, "rsud")).when(MISS, by=AFTERWARDS).refused(
+        StillRunning, due_at=AT + 7 * DAY
+    )
 
 
 # Who knows -----------------------------------------------------------------------------------------------------
@@ -183,6 +187,18 @@ def test_to_all_others_there_is_none() -> None:
         given(*on_referral(), made()).when(CANCEL, by=stranger).refused(Unknown)
     known = [*on_referral(), *brought_to(S.ACCEPTED, an_id("another"), to="polres")]
     given(*known, made()).when(CANCEL, by=POLICE).refused(Unknown, what="appointment")
+
+
+def test_who_sent_her_there_and_takes_part_no_more_learns_of_no_time_of_hers_and_has_no_say_in_it() -> None:
+    hers = an_id("on to the police")
+    sent_on = brought_to(S.ACCEPTED, hers, sender="rsud", to="polres", of=("identity",))
+    there = [opened(), consent(to=("rsud", "polres")), *brought_to(S.IN_PROGRESS), *sent_on]
+    gone = [*there, moved(S.COMPLETED)]
+    next_time = made("polres", referral=hers)
+    assert "rsud" in told(*there, next_time)
+    assert told(*gone, next_time).keys() == {"polres", "uptd-ppa"}
+    given(*there, next_time).when(CANCEL, by=HOSPITAL).then_only(AppointmentCancelled)
+    given(*gone, next_time).when(CANCEL, by=HOSPITAL).refused(Unknown, what="appointment")
 
 
 # Silence ---------------------------------------------------------------------------------------------------------
@@ -237,3 +253,35 @@ def test_that_nobody_says_what_came_of_it_is_raised_until_somebody_does() -> Non
         events.append(raised)
     events.append((MISSED, "rsud"))
     given(*events).when_raised(raise_it, 30 * DAY).refused(WrongMove)
+
+
+@pytest.mark.parametrize("end", [S.REJECTED, S.FAILED])
+def test_an_appointment_keeps_no_referral_that_ended_from_its_sender(end: S) -> None:
+    far = made(**window(NOON + 20 * DAY, U.ROUTINE))
+    events = [*on_referral(urgency=U.ROUTINE), far, (moved(end), "rsud")]
+    without = [*on_referral(urgency=U.ROUTINE), (moved(end), "rsud")]
+    assert the_case(*events).referrals[R1].acts_by == the_case(*without).referrals[R1].acts_by
+
+
+def test_what_became_an_emergency_waits_for_no_appointment_of_when_it_was_none() -> None:
+    raised = say(ReferralAmended, referral=R1, raised_to=U.EMERGENCY)
+    before = [*on_referral(urgency=U.ROUTINE), made(**window(NOON + 29 * DAY, U.ROUTINE)), raised]
+    soon = made(id=NEXT, **window(NOON + HOUR, U.EMERGENCY, awaits=False))
+    stage = CURRENT.stages[S.ACCEPTED][U.EMERGENCY]
+    assert the_case(*before).referrals[R1].acts_by == the_case(*before, soon).referrals[R1].acts_by == NOON + stage
+
+
+def test_a_hold_wins_no_time_by_an_appointment() -> None:
+    working, far = on_referral(S.IN_PROGRESS), made(**window(NOON + 6 * DAY))
+    held = [*working, far, (moved(S.ON_HOLD), "rsud")]
+    after = the_case(*held, (say(AppointmentCancelled, appointment=ID, changed_by=BY.PROVIDER), "rsud"))
+    without = the_case(*working, (moved(S.ON_HOLD), "rsud"))
+    assert after.referrals[R1].acts_by == without.referrals[R1].acts_by
+
+
+def test_nobody_was_met_long_before_the_time() -> None:
+    given(*on_referral(), made(**window(NOON + 5 * DAY))).when(KEEP, by=HOSPITAL).refused(
+        StillRunning, due_at=NOON + 4 * DAY
+    )
+    never = say(MakeAppointment, appointment=ID, referral=R1, appointed_for=NOON + 3000 * DAY)
+    given(*on_referral()).when(never).refused(Invalid, field="appointed_for")

@@ -49,14 +49,16 @@ from rujukan.domain.case.incidents import CorrectIncident, RecordIncident
 from rujukan.domain.case.intake import ReceiveReport, ReportReceived
 from rujukan.domain.case.orders import RecordProtectionOrder, RequestProtection
 from rujukan.domain.case.services import DeliverService
+from rujukan.domain.case.striking import StrikeEntry
 from rujukan.domain.casefile.clocks import ClockEnded, ClockMet, ClockResumed, ClockStarted, RaiseClock
 from rujukan.domain.casefile.duties import ClocksRuledOut
 from rujukan.domain.casefile.evolving import fold_log, said
 from rujukan.domain.clock_codes import AskedOf, ClockDuty, ClockEnd, OrderKind
-from rujukan.domain.codes import Channel, ReferralStatus, Reporter, Role, Service, Sex
+from rujukan.domain.codes import Channel, ReferralStatus, Reporter, Role, Service, Sex, StruckBecause
 from rujukan.domain.fact import Act, Fact
 from rujukan.domain.pathways import CURRENT
 from rujukan.domain.refusal import Invalid, Refusal, WrongMove
+from rujukan.domain.standing.clocks import LAW
 from rujukan.domain.standing.rule import second_needed
 from rujukan.domain.violence import ClockNeed, GbvType, ToldBy, ViolenceForm, YesNo
 
@@ -625,3 +627,18 @@ def _but_ruled_out(found: Any, others: str) -> bool:
         C.EMERGENCY_CONTRACEPTION,
         C.PREGNANCY_TEST,
     }
+
+
+def test_who_records_the_right_order_and_strikes_the_wrong_one_loses_no_duty() -> None:
+    play = Play()
+    play.case, _ = world()
+    order = {"issued_by": "Polres", "valid_from": NOON.date(), "kind": OrderKind.POLICE, "given_at": NOON + HOUR}
+    play.does("uptd-ppa", RecordProtectionOrder, HOUR, order="1", **order)
+    wrong = play.case.last_entry
+    play.does("uptd-ppa", RecordProtectionOrder, 2 * HOUR, order="2", **order)
+    right = play.case.last_entry
+    before = [(c.id, c.runs, c.ended_as, c.met_at) for c in play.case.clocks.values() if c.duty in LAW]
+    assert wrong != right
+    strike = {"entry": wrong, "instead": right, "because": StruckBecause.NOT_ACCURATE}
+    assert [type(e).__name__ for e in play.does("uptd-ppa", StrikeEntry, 3 * HOUR, **strike)] == ["EntryStruck"]
+    assert [(c.id, c.runs, c.ended_as, c.met_at) for c in play.case.clocks.values() if c.duty in LAW] == before
