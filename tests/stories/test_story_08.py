@@ -116,7 +116,7 @@ def test_the_man_who_missed_two_appointments(story: Story) -> None:
     s.refers("uptd CW1", "psi", "psikososial", "identity contact psychosocial")
 
     paper = s.report()
-    for said in ("You were given an appointment", "You came to your appointment", "you can still come"):
+    for said in ("An appointment was made for you", "You came to your appointment", "you may ask for another time"):
         assert said in paper
     assert "korban" not in paper.lower()
 
