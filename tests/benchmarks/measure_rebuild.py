@@ -87,8 +87,8 @@ def _following(bench: Bench) -> list[Measured]:
             with composition.writer(settings) as store:
                 written_cases(store)
             events = _registered(settings)
-            with _at_work(settings, workers):
-                took[workers] = _followed(settings, events)
+            with _at_work(settings, workers) as started:
+                took[workers] = _followed(settings, events, started)
     one, several = ((1 - WARM) * events / took[workers] for workers in (1, bench.workers))
     name = f"{len(composition.NAMES)} read models followed by {bench.workers} workers"
     return [beside(name, several, "events/s", "by one", one)]
@@ -101,6 +101,8 @@ def _registered(settings: Settings) -> int:
         keeping = thread.submit(composition.keep_register, settings, stop)
         try:
             while not (at := db.execute(_REGISTERED).fetchone()) or not at[0]:
+                if keeping.done():  # with an error: it keeps until it is stopped
+                    keeping.result()
                 time.sleep(LOOK_SECONDS)
         finally:
             stop.set()
@@ -109,12 +111,12 @@ def _registered(settings: Settings) -> int:
 
 
 @contextmanager
-def _at_work(settings: Settings, workers: int) -> Iterator[None]:
+def _at_work(settings: Settings, workers: int) -> Iterator[list[subprocess.Popen[bytes]]]:
     environment = {**os.environ, **to_environment(replace(settings, kafka=NOT_NEEDED))}
     command = [sys.executable, "-m", "rujukan.infra.cli", "worker"]
     started = [subprocess.Popen(command, env=environment) for _ in range(workers)]
     try:
-        yield
+        yield started
     finally:
         for process in started:
             process.terminate()
@@ -122,8 +124,9 @@ def _at_work(settings: Settings, workers: int) -> Iterator[None]:
             process.wait()
 
 
-def _followed(settings: Settings, upto: int) -> float:
-    """Seconds from when the first part is followed until all is."""
+def _followed(settings: Settings, upto: int, workers: list[subprocess.Popen[bytes]]) -> float:
+    """Seconds from when the first part is followed until all is. A worker that ends meanwhile ends the measurement:
+    what is left would follow more slowly, or never, and the figure would say nothing."""
     began = 0.0
     with psycopg.connect(settings.database, autocommit=True) as db:
         while True:
@@ -132,6 +135,8 @@ def _followed(settings: Settings, upto: int) -> float:
             began = began or (now if mean >= WARM * upto else 0.0)
             if least >= upto:
                 return now - began
+            if ended := [worker.returncode for worker in workers if worker.poll() is not None]:
+                raise RuntimeError(f"{len(ended)} of {len(workers)} workers ended while measured, with {ended}")
             time.sleep(5 * LOOK_SECONDS)
 
 
