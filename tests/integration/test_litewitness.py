@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import httpx
 import pytest
+from from_registries import fetch
 from patience import PATIENCE_SECONDS
 from test_ledger import fresh, ledger, public, seal, write  # noqa: F401
 
@@ -56,11 +57,9 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if go is None or shutil.which("ssh-agent") is None:
         pytest.skip("there is no Go, or no ssh-agent")
     bin = tmp_path_factory.mktemp("bin")
-    made = subprocess.run(
-        [go, "install", LITEWITNESS], env={**os.environ, "GOBIN": str(bin)}, capture_output=True, text=True
+    fetch(
+        "Go's modules, for a Go that is new enough", [go, "install", LITEWITNESS], env={**os.environ, "GOBIN": str(bin)}
     )
-    if made.returncode:
-        pytest.skip("Go's modules cannot be had, or this Go is too old for them")
     return bin / "litewitness"
 
 

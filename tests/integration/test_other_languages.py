@@ -10,6 +10,8 @@ from uuid import uuid4
 import pytest
 from conftest import Running
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from from_registries import fetch
+from patience import PATIENCE_SECONDS
 
 from rujukan.consumers.wire.envelope import encoded_service_key
 
@@ -26,12 +28,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("package.json", ".npmrc", "read.mjs"):
         shutil.copy(SOURCE / name, place)
     install = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts"]
-    try:
-        done = subprocess.run(install, cwd=place, capture_output=True, timeout=120)
-    except subprocess.TimeoutExpired:
-        pytest.skip("npm takes too long here")
-    if done.returncode:
-        pytest.skip("the packages cannot be had from npm here")
+    fetch("the documented program's packages", install, place)
     return place / "read.mjs"
 
 
@@ -43,7 +40,7 @@ def read(program: Path, running: Running, key: Ed25519PublicKey, count: int) -> 
         env={**os.environ, "KAFKA_GROUP": f"reader-{uuid4()}"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
         check=True,
     )
     return [json.loads(line) for line in done.stdout.splitlines()]

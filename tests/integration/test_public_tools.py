@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from from_registries import fetch
 
 from rujukan.consumers.evidence import merkle, tiles
 from rujukan.consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
@@ -56,10 +57,8 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
     if go is None:
         pytest.skip("there is no Go here")
     program = tmp_path_factory.mktemp("public_tools") / "tools"
-    fetched = subprocess.run([go, "mod", "download"], cwd=SOURCE, capture_output=True, text=True, timeout=300)
-    if fetched.returncode:
-        pytest.skip("Go's modules cannot be had, or this Go is too old for them")
-    built = subprocess.run([go, "build", "-o", program, "."], cwd=SOURCE, capture_output=True, text=True, timeout=500)
+    fetch("Go's modules, for a Go that is new enough", [go, "mod", "download"], SOURCE)
+    built = subprocess.run([go, "build", "-o", program, "."], cwd=SOURCE, capture_output=True, text=True)
     assert not built.returncode, built.stderr
 
     with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from from_registries import fetch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 
@@ -30,13 +31,7 @@ pytestmark = [
 def verapdf(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A class path of veraPDF."""
     jars = tmp_path_factory.mktemp("verapdf")
-    fetched = subprocess.run(
-        ["mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), COPY, f"-DoutputDirectory={jars}"],
-        capture_output=True,
-        timeout=150,
-    )
-    if fetched.returncode:
-        pytest.skip("veraPDF cannot be had from Maven here")
+    fetch("veraPDF", ["mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), COPY, f"-DoutputDirectory={jars}"])
     return f"{jars}/*"
 
 
