@@ -11,7 +11,7 @@ from ..casefile.asking_her import SAID_THE_SAME, SaidBy, who_reported
 from ..casefile.consenting import NAMED, live, stands
 from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
-from ..casefile.speaking import is_nobodys
+from ..casefile.speaking import heard, is_nobodys, row_for
 from ..casefile.state import Case
 from ..casefile.waiting import waits
 from ..codes import ConsentBy, Obtained
@@ -138,8 +138,11 @@ def not_confirmed(case: Case, at: datetime) -> Iterable[UUID]:
 
 @decides.register
 def confirm_consent(command: ConfirmConsent, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    """By who could agree for her at her age: her yes is nobody else's to confirm. Raises ConsentFromWrongPerson."""
     _unconfirmed(case, command, act)
-    if is_nobodys(case, command.given_by, None, act.at):
+    row = row_for(case, act.at)
+    may = heard(case, command.given_by, None) & (row.gives | row.by_decision | row.with_reason)
+    if not may or is_nobodys(case, command.given_by, None, act.at):
         raise ConsentFromWrongPerson(age_group=age_of(case, act.at), given_by=command.given_by)
     return [recorded(ConsentConfirmed, command, act)]
 
