@@ -9,7 +9,7 @@ Agencies were promised that the other lists are closed: one more value is a new 
 from .clock_codes import AskedOf, ClockDuty, ClockEnd, ClockStart, OrderKind
 from .code import Code
 from .persons import AgeBasis, Capacity, Identifier, NikWarning, Right, RightAnswer, Saying, SetAside
-from .referral_codes import AppointmentBy, QuestionAbout, QuestionReply
+from .referral_codes import AppointmentBy, EndedWith, QuestionAbout, QuestionReply
 from .violence import ClockNeed, GbvType, Need, Place, RiskLevel, SexualKind, ToldBy, ViolenceForm, YesNo
 
 
@@ -385,6 +385,7 @@ CODE_LISTS: dict[str, type[Code]] = {
     "clock-ends": ClockEnd,
     "order-kinds": OrderKind,
     "appointment-by": AppointmentBy,
+    "appointment-ends": EndedWith,
     "question-subjects": QuestionAbout,
     "question-replies": QuestionReply,
     "asked-of": AskedOf,

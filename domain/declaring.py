@@ -81,6 +81,8 @@ class Happened(NamedTuple):
     """The command that strikes an entry of this kind, by its class's name; empty for what no command strikes."""
     strikes: str = ""
     """The field that names the entry that it strikes: who was told of that is told of this."""
+    says_in_clear: bool = False
+    """What it says is coordination, and what is sealed is a remark beside it: the lead may strike it unread."""
 
 
 class Asked(NamedTuple):
@@ -165,14 +167,15 @@ def happened(
     earlier: "tuple[Upcast, ...]" = (),
     struck_by: str = "",
     strikes: str = "",
+    says_in_clear: bool = False,
 ) -> Callable[[type[F]], type[F]]:
     """Declare an event. Raises TypeError for one without a topic, or declared twice."""
 
     def declare(event: type[F]) -> type[F]:
         if not isinstance(event.__struct_config__.tag, str) or event in HAPPENED:
             raise TypeError(f"{event.__name__} has no topic, or is declared already")
-        said = Happened(label, her, means, step, shared, to, about, withheld, calls, earlier, struck_by, strikes)
-        HAPPENED[event] = said
+        of = (label, her, means, step, shared, to, about, withheld, calls, earlier, struck_by, strikes, says_in_clear)
+        HAPPENED[event] = Happened(*of)
         return event
 
     return declare

@@ -14,6 +14,13 @@ class AppointmentBy(Code):
     OTHER = "other", "Lainnya", "Other"
 
 
+class EndedWith(Code):
+    """The end of which work was the end of an appointment, too."""
+
+    REFERRAL = "referral", "Rujukan yang memuatnya berakhir", "The referral that it was part of ended"
+    CASE = "case", "Kasusnya ditutup", "The case was closed"
+
+
 class QuestionAbout(Code):
     """What somebody asks the other party of a referral. What of it concerns her stands in a compartment."""
 

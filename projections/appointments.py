@@ -14,6 +14,7 @@ from ..domain.case.appointments import AppointmentTime
 from ..domain.case.lead import LeadTransferAccepted
 from ..domain.case.lifecycle import CaseClosed, CaseReopened
 from ..domain.case.merging import CaseMerged, CaseSeparated
+from ..domain.case.striking import EntryStruck
 from ..domain.casefile.appointed import Appointment, Appointments, AppointmentStep, concerned, met_by, stands
 from ..domain.casefile.moves import ReferralMove
 from ..domain.casefile.state import Case, Status
@@ -38,7 +39,7 @@ class AppointmentEntry(Struct, frozen=True):
     due_at: datetime
     """By when somebody says what came of it."""
     expected: bool
-    """She is expected still: nobody said what came of it, and its referral and case are open."""
+    """It waits for somebody to say what came of it: nobody did, and the case is open."""
     overdue: bool
     """Nobody said in time what came of it."""
     ended_as: str | None
@@ -86,7 +87,7 @@ class AppointmentList:
                             "met_by": met_by(case, appointment),
                             "appointed_for": appointment.appointed_for,
                             "due_at": appointment.due_at,
-                            "expected": case.status is Status.OPEN and stands(case, appointment),
+                            "expected": case.status is Status.OPEN and stands(appointment),
                             "ended_as": appointment.ended_as,
                             "reminders": appointment.raised,
                             "position": position,
@@ -105,6 +106,8 @@ def _changed(event: Fact, case: Case) -> Iterable[Appointment]:
     match event:
         case AppointmentStep():
             return [made[event.appointment]]
+        case EntryStruck():  # maybe of what was said to have come of one
+            return made.values()
         case ReferralMove() | CaseClosed() | CaseMerged() | CaseReopened() | CaseSeparated() | LeadTransferAccepted():
             return made.values()  # who takes part no more is on none of them
     return ()

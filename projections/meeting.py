@@ -3,17 +3,18 @@
 from typing import LiteralString
 from uuid import UUID
 
-from ..domain.case.appointments import AppointmentCancelled, AppointmentMade
+from ..domain.case.appointments import AppointmentCancelled, AppointmentMade, AppointmentMoved
 from ..domain.case.attendance import AppointmentKept, AppointmentMissed, AppointmentUnclear
 from ..domain.case.questions import QuestionAnswered, Questions, QuestionUnanswered
 from ..domain.casefile.appointed import Appointments, AppointmentStep, met_by
-from ..domain.casefile.state import Case
+from ..domain.casefile.state import Case, Status
 from ..domain.disclosure import Written
 from ..domain.fact import ReferralId
 from .projection import Tables
 
 STALLED, QUESTION = "stalled", "question"
 MISSED, CANCELLED, UNCLEAR = "appointment-missed", "appointment-cancelled", "appointment-unclear"
+MOVED_LATE = "appointment-moved-late"
 NOT_MET = [MISSED, CANCELLED]
 
 RAISE: LiteralString = """
@@ -47,12 +48,15 @@ def raise_or_resolve(db: Tables, case: Case, written: Written) -> None:
 
 def _appointment(db: Tables, case: Case, written: Written, event: AppointmentStep) -> None:
     """That she was not met is raised at once, to who was to meet her and to the lead, until she has another
-    appointment, or comes; that nobody says what came of it, until somebody does."""
+    appointment, or comes; that it was moved when its time had come, and that nobody says what came of it, until
+    somebody does. Where its referral or the case is over, nobody is there any more to raise it to."""
     stream, at, place = written.stream, written.at, written.position
     appointment = case.of(Appointments).made[event.appointment]
     here = met_by(case, appointment)
-    if isinstance(event, AppointmentUnclear):
+    is_open = case.status is Status.OPEN
+    if isinstance(event, AppointmentUnclear) and is_open:
         db.execute(RAISE, (stream, UNCLEAR, event.appointment, event.level, event.to, case.lead, at, place))
+    if isinstance(event, AppointmentUnclear):
         return
     if isinstance(event, AppointmentKept) and appointment.referral is not None:  # she was met: it is worked on
         db.execute(RESOLVE + " AND kind = %s AND subject = %s", (at, stream, STALLED, appointment.referral))
@@ -60,9 +64,20 @@ def _appointment(db: Tables, case: Case, written: Written, event: AppointmentSte
         on = (appointment.referral, here)
         before = [a.id for a in case.of(Appointments).made.values() if (a.referral, met_by(case, a)) == on]
         db.execute(RESOLVE + " AND kind = ANY(%s) AND subject = ANY(%s)", (at, stream, NOT_MET, before))
-    db.execute(RESOLVE + " AND subject = %s", (at, stream, event.appointment))
-    if isinstance(event, AppointmentMissed | AppointmentCancelled):
-        kind = MISSED if isinstance(event, AppointmentMissed) else CANCELLED
+    stays = [MOVED_LATE] if isinstance(event, AppointmentMoved) else []  # until it is known what came of it
+    db.execute(RESOLVE + " AND subject = %s AND kind <> ALL(%s)", (at, stream, event.appointment, stays))
+    if is_open and (kind := _not_met(event)) is not None:
         db.execute(RAISE, (stream, kind, event.appointment, 1, here, case.lead, at, place))
         if here != case.lead:
             db.execute(RAISE, (stream, kind, event.appointment, 2, "", case.lead, at, place))
+
+
+def _not_met(event: AppointmentStep) -> str | None:
+    match event:
+        case AppointmentMissed():
+            return MISSED
+        case AppointmentCancelled() if event.ended_with is None:
+            return CANCELLED
+        case AppointmentMoved() if event.after_its_time:
+            return MOVED_LATE
+    return None

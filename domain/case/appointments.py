@@ -2,6 +2,12 @@
 
 made ─▶ (moved …) ─▶ kept | missed | cancelled
 
+**Once its time has come it is answered, and not moved**: else who was not there hides it by another time. What was
+moved before, and is entered late, says when that was agreed; it shows as entered late, and is put before the lead. What
+is cancelled after its time has a reason. An answer that was wrong is struck (striking.py), and given anew. With its
+referral, and with the case, what is still to come is cancelled, by an event that says so; what had its time stands
+until somebody answers it.
+
 When, and with whom, is coordination of those whom it concerns: the lead, the sender and the recipient of its referral,
 and nobody else. Where is sealed with `safety`: who searches for her finds her there. What ended is never changed into
 another end: who did not come, and comes later, has another appointment.
@@ -19,27 +25,31 @@ from msgspec.structs import replace
 from ..casefile import appointed
 from ..casefile.appointed import (
     ANYBODYS,
+    ANYBODYS_ALSO_ENDED,
     CANCELLED,
     Appointment,
     Appointments,
     AppointmentStep,
+    answered_no_more,
+    is_worked_on,
     require_stands,
     stands,
     with_appointment,
 )
-from ..casefile.deciding import Network, decides, fresh
+from ..casefile.deciding import Network, decides, follows_all, fresh
+from ..casefile.entries import undoes
 from ..casefile.evolving import applies
 from ..casefile.moves import REFERRAL
-from ..casefile.state import Case
+from ..casefile.state import Case, Status
 from ..casefile.waiting import waits
 from ..codes import ReferralStatus
 from ..compartment import Coordination, Safety
-from ..declaring import asked, field, name_fields
+from ..declaring import asked, field, name_fields, not_asked
 from ..fact import CLOCK_SKEW, Act, AgencyCode, Fact, ReferralId, Short, Text, recorded
 from ..field_words import VERSION_OF_TIMES
 from ..meeting_times import APPOINTMENT_TIMES
-from ..referral_codes import AppointmentBy
-from ..refusal import Invalid
+from ..referral_codes import AppointmentBy, EndedWith
+from ..refusal import AlreadyDone, Invalid
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK
 from ..standing.rows import TAKES_PART
@@ -100,25 +110,36 @@ class AppointmentMade(AppointmentWindow, frozen=True, kw_only=True, tag="case.Ap
 @said(
     Words("Waktu janji temu diubah", "Appointment moved to another time"),
     her=Words("Waktu janji temu Anda diubah", "Your appointment has another time"),
-    means="Janji temu mendapat waktu lain; tempat yang tidak disebut tidak berubah.",
+    means="Janji temu mendapat waktu lain; tempat yang tidak disebut tidak berubah. `after_its_time`: baru dicatat "
+    "ketika waktu yang semula sudah tiba.",
+    earlier=(not_asked("after_its_time"),),
 )
 class AppointmentMoved(AppointmentWindow, frozen=True, kw_only=True, tag="case.AppointmentMoved"):
-    """It has another time; a place that is not said is as it was."""
+    """It has another time; a place that is not said is as it was. `after_its_time`: that was recorded when the time
+    that it had before had come already."""
 
     changed_by: Coordination[AppointmentBy]
     remark: Safety[Text | None] = None
+    after_its_time: Coordination[bool | None] = None
 
 
 @appointed.said(
     Words("Janji temu dibatalkan", "Appointment cancelled"),
     her=Words("Satu janji temu dibatalkan", "An appointment was cancelled"),
-    means="Tidak jadi; `changed_by`: atas kehendak siapa.",
+    means="Tidak jadi; `changed_by`: atas kehendak siapa. `ended_with`: gugur bersama pekerjaan yang memuatnya; "
+    "beri tahu ia. `after_its_time`: baru dicatat ketika waktunya sudah tiba.",
+    earlier=(not_asked("after_its_time", "ended_with"),),
+    struck_by="StrikeEntry",
+    says_in_clear=True,
 )
 class AppointmentCancelled(AppointmentStep, frozen=True, kw_only=True, tag="case.AppointmentCancelled"):
-    """It does not take place; `changed_by`: at whose wish."""
+    """It does not take place; `changed_by`: at whose wish. `ended_with`: it ended with the work that it was part of;
+    she is to be told. `after_its_time`: that was recorded when its time had come already."""
 
     changed_by: Coordination[AppointmentBy]
     remark: Safety[Text | None] = None
+    after_its_time: Coordination[bool | None] = None
+    ended_with: Coordination[EndedWith | None] = None
 
 
 @asked(
@@ -144,12 +165,14 @@ class MakeAppointment(AppointmentTime, frozen=True, kw_only=True):
     by=CASE_WORK,
     where=ANYBODYS,
     extent=Extent.OWN_WORDS,
-    means="Memindahkan janji temu ke waktu lain.",
+    means="Memindahkan janji temu ke waktu lain. Sesudah waktunya tiba: hanya bila pemindahan itu disepakati "
+    "sebelumnya, dengan menyebut kapan (`occurred_at`).",
     tag="work",
     example={"appointed_for": "2030-04-02T09:00:00+08:00", "changed_by": "survivor"},
 )
 class MoveAppointment(AppointmentTime, frozen=True, kw_only=True):
-    """Give an appointment another time."""
+    """Give an appointment another time. Once its time has come: where that was agreed before, saying when
+    (`occurred_at`)."""
 
     changed_by: Coordination[AppointmentBy]
     remark: Safety[Text | None] = None
@@ -158,14 +181,15 @@ class MoveAppointment(AppointmentTime, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/appointments/{appointment}/cancellation",
     by=CASE_WORK,
-    where=ANYBODYS,
+    where=ANYBODYS_ALSO_ENDED,
     extent=Extent.OWN_WORDS,
-    means="Membatalkan janji temu, dan menyebut oleh siapa.",
+    means="Membatalkan janji temu, dan menyebut oleh siapa; sesudah waktunya tiba dengan alasannya (`remark`).",
     tag="work",
     example={"changed_by": "provider"},
 )
 class CancelAppointment(AppointmentStep, frozen=True, kw_only=True):
-    """Say that it does not take place, and by whom it was cancelled."""
+    """Say that it does not take place, and by whom it was cancelled; once its time has come with the reason
+    (`remark`)."""
 
     changed_by: Coordination[AppointmentBy]
     remark: Safety[Text | None] = None
@@ -204,6 +228,9 @@ def appointment_cancelled(case: Case, event: AppointmentCancelled) -> Case:
     return with_appointment(case, replace(case.of(Appointments).made[event.appointment], ended_as=CANCELLED))
 
 
+undoes(AppointmentCancelled)(answered_no_more)
+
+
 @waits(
     "appointments",
     Words("janji temu yang masih ditunggu", "appointments that stand"),
@@ -214,7 +241,7 @@ def appointment_cancelled(case: Case, event: AppointmentCancelled) -> Case:
     "CancelAppointment",
 )
 def expected(case: Case, at: datetime) -> Iterable[UUID]:
-    return (id for id, appointment in case.of(Appointments).made.items() if stands(case, appointment))
+    return (id for id, appointment in case.of(Appointments).made.items() if stands(appointment))
 
 
 @decides.register
@@ -226,16 +253,56 @@ def make(command: MakeAppointment, case: Case, act: Act, network: Network) -> Se
 
 @decides.register
 def move(command: MoveAppointment, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    window = _window(command, case, require_stands(case, command).referral, act.at)
-    return [recorded(AppointmentMoved, command, act, **window)]
+    """Raises AlreadyDone where it was answered once, and that was struck: what came of it is said anew; Invalid where
+    its time had come when that was agreed."""
+    before = require_stands(case, command)
+    if before.answered_wrongly:
+        raise AlreadyDone(what="the appointment's time", id=command.appointment)
+    if act.at >= before.appointed_for <= command.occurred_at:
+        raise Invalid(field="occurred_at", must=AGREED_BEFORE)
+    window = _window(command, case, before.referral, act.at)
+    return [recorded(AppointmentMoved, command, act, after_its_time=_came(before, act), **window)]
 
 
 @decides.register
 def cancel(command: CancelAppointment, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    require_stands(case, command)
-    return [recorded(AppointmentCancelled, command, act)]
+    """Raises Invalid where its time has come, and no reason is said."""
+    late = _came(require_stands(case, command), act)
+    if late and command.remark is None:
+        raise Invalid(field="remark", must=REASON)
+    return [recorded(AppointmentCancelled, command, act, after_its_time=late)]
 
 
+def _came(appointment: Appointment, act: Act) -> bool | None:
+    return act.at >= appointment.appointed_for or None
+
+
+@follows_all
+def end_with_work(before: Case | None, after: Case, change: Fact, act: Act) -> Iterable[Fact]:
+    """What is still to come is cancelled with the referral, or the case, that it is part of, so that somebody tells
+    her. What had its time is not: whoever ends the work late would hide that she was not met."""
+    if before is None:
+        return
+    closed = before.status is Status.OPEN and after.status is Status.CLOSED
+    for id, appointment in after.of(Appointments).made.items():
+        ended = closed or (is_worked_on(before, appointment) and not is_worked_on(after, appointment))
+        if not ended or not stands(appointment) or _came(appointment, act):
+            continue
+        yield AppointmentCancelled(
+            occurred_at=max(change.occurred_at, min(appointment.made_at, act.at)),
+            appointment=id,
+            changed_by=AppointmentBy.OTHER,
+            ended_with=EndedWith.CASE if closed else EndedWith.REFERRAL,
+        )
+
+
+AGREED_BEFORE = Words(
+    "harus sebelum waktu janji temu itu: kapan pemindahan disepakati. Janji temu yang waktunya sudah tiba dijawab "
+    "(terlaksana, tidak terlaksana, dibatalkan), lalu dibuat yang baru",
+    "be before the time of the appointment: when that was agreed. One whose time has come is answered (kept, missed, "
+    "cancelled), and another is made",
+)
+REASON = Words("harus menyebut alasannya, karena waktunya sudah tiba", "say the reason, as its time has come")
 FURTHEST = timedelta(days=5 * 366)
 """A time further off is a slip of the pen, and nobody would be asked what came of it."""
 
@@ -267,4 +334,10 @@ name_fields(
     awaited_until=field("Rujukan menunggu sampai", "The referral waits until"),
     made_by=field("Dibuat oleh", "Made by", ("Dibuat oleh", "Made by")),
     changed_by=field("Atas kehendak", "At the wish of", ("Atas kehendak", "At the wish of")),
+    after_its_time=field(
+        "Dicatat sesudah waktunya tiba",
+        "Recorded after its time",
+        ("Dicatat sesudah waktunya tiba", "Noted after its time"),
+    ),
+    ended_with=field("Gugur karena", "Ended because", ("Gugur karena", "Ended because")),
 )

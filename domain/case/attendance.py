@@ -2,22 +2,24 @@
 
 That she was met is the word of who was to meet her. That she did not come may be known from her, or from who was with
 her. It is put before who was to meet her and the lead at once, and the referral waits for nothing any more. Silence is
-no end: until somebody says what came of it, that is raised.
+no end: until somebody says what came of it, that is raised. What was said by mistake is struck, and said anew; both
+stay on record. Where the case is closed before somebody did, that nobody did is recorded, and it can be said later.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
 from ..casefile.appointed import (
-    ANYBODYS,
+    ANYBODYS_ALSO_ENDED,
     APPOINTMENT,
     KEPT,
     MISSED,
     Appointment,
     Appointments,
     AppointmentStep,
+    answered_no_more,
     appointment_of,
     met_by,
     require_stands,
@@ -25,7 +27,8 @@ from ..casefile.appointed import (
     stands,
     with_appointment,
 )
-from ..casefile.deciding import Network, decides
+from ..casefile.deciding import Network, decides, follows_all
+from ..casefile.entries import undoes
 from ..casefile.evolving import applies
 from ..casefile.state import Case, Status
 from ..causes import Cause
@@ -38,7 +41,7 @@ from ..referral_codes import AppointmentBy
 from ..refusal import StillRunning, Unknown, WrongMove
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK, ESCALATION
-from ..standing.rows import ANYWHERE, KNOWS
+from ..standing.rows import ANYWHERE, KNOWS_ALSO_ENDED
 from ..words import Words
 
 R = Relation
@@ -48,6 +51,8 @@ R = Relation
     Words("Janji temu terlaksana", "Appointment kept"),
     her=Words("Anda datang pada janji temu Anda", "You came to your appointment"),
     means="Ia datang dan ditemui. Rujukan yang disanggupi mulai dikerjakan karenanya.",
+    struck_by="StrikeEntry",
+    says_in_clear=True,
 )
 class AppointmentKept(AppointmentStep, frozen=True, kw_only=True, tag="case.AppointmentKept"):
     """She came, and was met. A referral that was accepted begins by it."""
@@ -62,6 +67,8 @@ class AppointmentKept(AppointmentStep, frozen=True, kw_only=True, tag="case.Appo
         "Satu janji temu terlewat; Anda boleh meminta waktu lain", "An appointment passed; you may ask for another time"
     ),
     means="Ia tidak datang; `known_from`: dari siapa hal itu diketahui. Bukan kesalahan siapa pun.",
+    struck_by="StrikeEntry",
+    says_in_clear=True,
 )
 class AppointmentMissed(AppointmentStep, frozen=True, kw_only=True, tag="case.AppointmentMissed"):
     """She did not come; `known_from`: from whom that is known. It is nobody's fault."""
@@ -102,7 +109,7 @@ UNCLEAR = Cause(
 @asked(
     "/cases/{case}/appointments/{appointment}/keeping",
     by=CASE_WORK,
-    where=KNOWS.to(APPOINTMENT, R.ADDRESSEE, by="appointment"),
+    where=KNOWS_ALSO_ENDED.to(APPOINTMENT, R.ADDRESSEE, by="appointment"),
     extent=Extent.MOVE,
     means="Menyatakan bahwa ia datang dan ditemui: pernyataan instansi yang menemuinya. Rujukan yang disanggupi mulai "
     "dikerjakan karenanya.",
@@ -115,7 +122,7 @@ class KeepAppointment(AppointmentStep, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/appointments/{appointment}/missing",
     by=CASE_WORK,
-    where=ANYBODYS,
+    where=ANYBODYS_ALSO_ENDED,
     extent=Extent.OWN_WORDS,
     answers=(ITS_TIME,),
     means="Menyatakan bahwa ia tidak datang, dan dari siapa hal itu diketahui.",
@@ -156,6 +163,10 @@ def appointment_missed(case: Case, event: AppointmentMissed) -> Case:
     return with_appointment(case, replace(case.of(Appointments).made[event.appointment], ended_as=MISSED))
 
 
+undoes(AppointmentKept)(answered_no_more)
+undoes(AppointmentMissed)(answered_no_more)
+
+
 @applies(AppointmentUnclear)
 def appointment_unclear(part: Appointments, event: AppointmentUnclear) -> Appointments:
     return part.changed(replace(part.made[event.appointment], raised=event.level))
@@ -185,7 +196,7 @@ def raise_unclear(command: RaiseAppointment, case: Case | None, act: Act, networ
     appointment = appointment_of(case, command.appointment) if case else None
     if case is None or appointment is None:
         raise Unknown(what="appointment")
-    if case.status is not Status.OPEN or not stands(case, appointment):
+    if case.status is not Status.OPEN or not stands(appointment):
         raise WrongMove(appointment=appointment.id, status=appointment.ended_as or case.status.value, move="raise")
     due_at = _raised_from(appointment)
     if act.at < due_at:
@@ -193,6 +204,18 @@ def raise_unclear(command: RaiseAppointment, case: Case | None, act: Act, networ
     level = appointment.raised + 1
     to = met_by(case, appointment) if level == 1 else case.lead
     return [recorded(AppointmentUnclear, command, act, level=level, to=to)]
+
+
+@follows_all
+def stays_unclear(before: Case | None, after: Case, change: Fact, act: Act) -> Iterable[Fact]:
+    """A case that is closed while nobody said what came of an appointment says so of itself."""
+    if before is None or before.status is not Status.OPEN or after.status is not Status.CLOSED:
+        return
+    for id, appointment in after.of(Appointments).made.items():
+        if stands(appointment) and appointment.appointed_for <= act.at:
+            yield AppointmentUnclear(
+                occurred_at=change.occurred_at, appointment=id, level=appointment.raised + 1, to=after.lead
+            )
 
 
 def _raised_from(appointment: Appointment) -> datetime:

@@ -1,4 +1,8 @@
-"""The appointments of a case: whose they are, which of them stand, and what a referral waits for."""
+"""The appointments of a case: whose they are, which of them stand, and what a referral waits for.
+
+An appointment stands until somebody says what came of it, whatever becomes of its referral and of the case: what had
+its time already is answered, and never drops away with them.
+"""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -18,7 +22,7 @@ from ..refusal import AlreadyDone
 from ..standing.relations import Relation
 from ..standing.rows import KNOWS, Since, Thing
 from ..words import Words
-from .state import EMPTY, Case, Part
+from .state import EMPTY, Case, Part, Status
 
 R = Relation
 
@@ -42,6 +46,8 @@ class Appointment(Struct, frozen=True):
     ended_as: str | None = None
     raised: int = 0
     """How often it was raised that nobody said what came of it."""
+    answered_wrongly: bool = False
+    """What was said to have come of it was struck: it is answered anew, and not moved."""
 
 
 class Appointments(Part, frozen=True):
@@ -55,22 +61,36 @@ def appointment_of(case: Case, id: AppointmentId) -> Appointment | None:
     return case.of(Appointments).made.get(id)
 
 
-def stands(case: Case, appointment: Appointment) -> bool:
-    """Whether she is still expected: nobody said what came of it, and the referral that it is on is open."""
-    if appointment.ended_as is not None:
-        return False
-    return appointment.referral is None or case.referrals[appointment.referral].status.is_open
+def stands(appointment: Appointment) -> bool:
+    """Whether nobody said yet what came of it."""
+    return appointment.ended_as is None
+
+
+def is_worked_on(case: Case, appointment: Appointment) -> bool:
+    """Whether the work that it is part of goes on: its referral, or the case where it is on none."""
+    if appointment.referral is None:
+        return case.status is Status.OPEN
+    return case.referrals[appointment.referral].status.is_open
 
 
 def standing_on(case: Case, referral: ReferralId) -> Iterable[Appointment]:
-    """Appointments on that referral that stand."""
+    """Appointments that stand, and for which that referral may wait: none, where it is over."""
     of = case.of(Appointments).made.values()
-    return (each for each in of if each.referral == referral and stands(case, each))
+    return (each for each in of if each.referral == referral and stands(each) and is_worked_on(case, each))
 
 
 def met_by(case: Case, appointment: Appointment) -> AgencyCode:
     """Who was to meet her: the recipient of its referral; who made it, where it is on none."""
     return appointment.made_by if appointment.referral is None else case.referrals[appointment.referral].recipient
+
+
+def answered_no_more(case: Case, id: UUID) -> Case:
+    """The case in which what was said to have come of an appointment does not hold: somebody says it anew. Its referral
+    does not wait for that."""
+    found = case.of(Appointments).made.get(AppointmentId(id))
+    if found is None:
+        return case
+    return with_appointment(case, replace(found, ended_as=None, awaited_until=None, answered_wrongly=True))
 
 
 def with_appointment(case: Case, appointment: Appointment) -> Case:
@@ -144,11 +164,13 @@ APPOINTMENT = Thing(
     ),
 )
 ANYBODYS = KNOWS.to(APPOINTMENT, R.AUTHOR, R.ADDRESSEE, R.SENDER, R.LEAD, by="appointment")
+ANYBODYS_ALSO_ENDED = replace(ANYBODYS, open=False)
+"""What came of it can be said when the case is over, too: nobody has to say something else to be done with it."""
 
 
 def require_stands(case: Case, command: AppointmentStep) -> Appointment:
     """The appointment. Raises AlreadyDone where it ended: one end is never made another."""
     appointment = case.of(Appointments).made[command.appointment]
-    if not stands(case, appointment):
+    if not stands(appointment):
         raise AlreadyDone(what="the appointment's end", id=command.appointment)
     return appointment

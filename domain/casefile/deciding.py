@@ -27,6 +27,7 @@ Consequence = Callable[[Case | None, Case, Fact, Act], Iterable[Fact]]
 the first."""
 
 CONSEQUENCES: list[Consequence] = []
+CONSEQUENCES_OF_ALL: list[Consequence] = []
 
 
 def decide(command: Fact, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
@@ -47,10 +48,15 @@ def decide(command: Fact, case: Case | None, act: Act, network: Network) -> Sequ
 
 
 def followed(events: Sequence[Fact], case: Case | None, act: Act) -> Sequence[Fact]:
-    """These events of a decision, and what else follows from the first of them."""
+    """These events of a decision, what else follows from the first of them, and what from all of that."""
     after = fold_log(said(events, act.agency, act.at), case)
     assert after is not None
-    return [*events, *(event for of in CONSEQUENCES for event in of(case, after, events[0], act))]
+    more = [event for of in CONSEQUENCES for event in of(case, after, events[0], act)]
+    if more:
+        after = fold_log(said(more, act.agency, act.at), after)
+        assert after is not None
+    last = [event for of in CONSEQUENCES_OF_ALL for event in of(case, after, events[0], act)]
+    return [*events, *more, *last]
 
 
 @singledispatch
@@ -62,6 +68,12 @@ def decides(command: Fact, case: Case | None, act: Act, network: Network) -> Seq
 def follows(consequence: Consequence) -> Consequence:
     """The function says what else follows from a decision of another subject, from what it changed of the case."""
     CONSEQUENCES.append(consequence)
+    return consequence
+
+
+def follows_all(consequence: Consequence) -> Consequence:
+    """The function says what else follows from a decision and all that followed from it."""
+    CONSEQUENCES_OF_ALL.append(consequence)
     return consequence
 
 

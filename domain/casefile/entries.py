@@ -43,7 +43,9 @@ def remember(
 ) -> Case:
     """The case after one more event, which remembers it as an entry where it can be struck, and which clocks started
     and ended by the act of the last entry. `at` is when it was recorded."""
-    if struck_by := declared(event).struck_by:
+    said = declared(event)
+    if struck_by := said.struck_by:
+        has = frozenset({Compartment.COORDINATION}) if said.says_in_clear else has
         entry = Entry(_topic(type(event)), struck_by, author, has, event.occurred_at, at, _made(event))
         return replace(case, entries=put(case.entries, case.version, entry), last_entry=case.version)
     clock = getattr(event, "clock", None)

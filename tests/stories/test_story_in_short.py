@@ -107,6 +107,65 @@ def test_she_did_not_come_and_that_is_put_before_both_at_once(theatre: Theatre) 
     assert "You came to your appointment" in paper
 
 
+@pytest.mark.thorough
+def test_what_came_of_an_appointment_is_answered_corrected_and_never_drops_away(theatre: Theatre) -> None:
+    s = theatre.story()
+    s.at("2026-06-02 10:00")
+    s.opens("uptd CW1", age_group="adult", account="Ia bercerita sendiri")
+    s.consents("uptd CW1", "rsud", "incident health", given_by=["survivor"])
+    care = s.refers("uptd CW1", "rsud", "kesehatan", "incident health")
+    s.moves("rsud CW1", care, "receipt", "acceptance")
+    first = s.does("rsud CW1", "appointments", referral=care, appointed_for="2026-06-03T09:00:00+08:00")
+
+    def raised(who: str) -> set[str]:
+        return {e["kind"] for e in s.reads(who, "/escalations")["items"] if e["case"] == s.case}
+
+    def waits() -> list[tuple[str, bool]]:
+        items = s.reads("uptd CW1", "/appointments", case=s.case)["items"]
+        return [(e["appointment"], e["overdue"]) for e in items]
+
+    # Her time passed: it is not moved any more, unless that was agreed before; and then the lead looks at it
+    s.at("2026-06-03 09:30")
+    later = {"appointed_for": "2026-06-04T09:00:00+08:00", "changed_by": "survivor"}
+    s.refused("rsud CW1", f"appointments/{first}/moving", "invalid", **later)
+    s.refused("rsud CW1", f"appointments/{first}/cancellation", "invalid", changed_by="survivor")
+    s.does("rsud CW1", f"appointments/{first}/moving", **later, occurred_at="2026-06-03T08:00:00+08:00")
+    assert "appointment-moved-late" in raised("uptd SV")
+
+    # Kept, by mistake: struck, and said anew; the referral that began is held
+    s.at("2026-06-04 09:30")
+    s.does("rsud CW1", f"appointments/{first}/keeping")
+    assert "appointment-moved-late" not in raised("uptd SV")
+    assert waits() == []
+    (kept,) = [e for e in s.get("uptd CW1", "timeline", limit=500)["items"] if e["topic"] == "case.AppointmentKept"]
+    s.does("rsud CW1", "struck-entries", entry=kept["version"], because="not-accurate")
+    assert waits() == [(first, False)]
+    s.refused("rsud CW1", f"appointments/{first}/moving", "already-exists", **later)
+    s.at("15:00")
+    assert waits() == [(first, True)]
+    assert "appointment-unclear" in raised("rsud SV")
+    s.does("uptd CW1", f"appointments/{first}/missing", known_from="survivor")
+    assert "appointment-missed" in raised("uptd SV")
+
+    # The work ends: what had its time waits still, what was to come is cancelled, and says so
+    second = s.does("rsud CW1", "appointments", referral=care, appointed_for="2026-06-04T16:00:00+08:00")
+    third = s.does("rsud CW1", "appointments", referral=care, appointed_for="2026-06-09T09:00:00+08:00")
+    s.at("17:00")
+    s.does("rsud CW1", f"referrals/{care}/failure", reason="unreachable")
+    (dropped,) = s.events("uptd CW1", "AppointmentCancelled")
+    assert (dropped["appointment"], dropped["ended_with"]) == (third, "referral")
+    assert [e for e, _ in waits()] == [second]
+
+    # The case is closed before somebody said what came of it: that is on record, and it can be said later
+    s.does("uptd CW1", f"referrals/{care}/no-redirect")
+    s.does("uptd CW1", "closure", reason="lost-contact")
+    assert [e["appointment"] for e in s.events("uptd CW1", "AppointmentUnclear")][-1] == second
+    s.does("rsud CW1", f"appointments/{second}/missing", known_from="provider")
+    paper = s.report()
+    assert "You came to your appointment (struck" in paper
+    assert paper.count("An appointment passed") == 2
+
+
 def status(s: Story) -> str:
     (sent,) = [e["status"] for e in s.reads("uptd CW1", "/outbox")["items"] if e["case"] == s.case]
     return str(sent)

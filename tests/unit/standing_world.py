@@ -441,7 +441,7 @@ COMMANDS: Mapping[type[Fact], Fact] = {
         say(AmendReferral, **MOVE, raised_to=Urgency.EMERGENCY),
         say(MakeAppointment, appointment=NEW, appointed_for=NOON + 30 * DAY, **MOVE),
         say(MoveAppointment, appointment=APPOINTMENT, appointed_for=NOON + 30 * DAY, changed_by=AppointmentBy.SURVIVOR),
-        say(CancelAppointment, appointment=APPOINTMENT, changed_by=AppointmentBy.PROVIDER),
+        say(CancelAppointment, appointment=APPOINTMENT, changed_by=AppointmentBy.PROVIDER, remark="r"),
         say(KeepAppointment, appointment=APPOINTMENT),
         say(MissAppointment, appointment=APPOINTMENT, known_from=AppointmentBy.PROVIDER),
         say(RaiseAppointment, appointment=APPOINTMENT),

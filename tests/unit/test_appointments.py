@@ -1,4 +1,5 @@
-"""Appointments: made, moved, kept, missed, cancelled; what their referral waits for; and that silence is raised."""
+"""Appointments: made, moved, kept, missed, cancelled; what their referral waits for; that silence is raised; and that
+none of them drops away unseen."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from story import (
+    C1,
     DAY,
     HOSPITAL,
     HOUR,
@@ -15,6 +17,7 @@ from story import (
     POLICE,
     R1,
     SCHOOL,
+    SUPERVISOR,
     an_id,
     brought_to,
     consent,
@@ -45,14 +48,32 @@ from rujukan.domain.case.attendance import (
     MissAppointment,
     RaiseAppointment,
 )
-from rujukan.domain.case.fulfilment import ReferralRejected, ReferralStarted
+from rujukan.domain.case.consents import WithdrawConsent
+from rujukan.domain.case.fulfilment import (
+    CompleteReferral,
+    FailReferral,
+    ReferralRejected,
+    ReferralStarted,
+    RejectReferral,
+)
+from rujukan.domain.case.lifecycle import CaseClosed, CloseCase
+from rujukan.domain.case.referrals import CancelReferral, ReferralCancelled
 from rujukan.domain.case.silence import RaiseStalled, ReferralStalled
-from rujukan.domain.codes import ReferralStatus, RejectReason, Urgency
+from rujukan.domain.case.striking import EntryStruck, StrikeEntry
+from rujukan.domain.codes import (
+    CloseReason,
+    EndReason,
+    Outcome,
+    ReferralStatus,
+    RejectReason,
+    StruckBecause,
+    Urgency,
+)
 from rujukan.domain.disclosure import Knowledge
 from rujukan.domain.fact import Fact
 from rujukan.domain.meeting_times import APPOINTMENT_TIMES
 from rujukan.domain.pathways import CURRENT
-from rujukan.domain.referral_codes import AppointmentBy
+from rujukan.domain.referral_codes import AppointmentBy, EndedWith
 from rujukan.domain.refusal import (
     AlreadyDone,
     BeforeItsCause,
@@ -143,9 +164,143 @@ def test_one_end_is_never_made_another() -> None:
             given(*on_referral(), made(), (end, "rsud")).when(command, by=AFTERWARDS).refused(AlreadyDone)
 
 
-def test_it_ends_with_its_referral() -> None:
+# Once its time has come -------------------------------------------------------------------------------------------
+
+
+def test_once_its_time_has_come_it_is_answered_and_not_moved() -> None:
+    move = say(MoveAppointment, AT, appointment=ID, appointed_for=AT + 7 * DAY, changed_by=BY.SURVIVOR)
+    given(*on_referral(), made()).when(move, by=AFTERWARDS).refused(Invalid, field="occurred_at")
+    given(*on_referral(), made()).when(move, by=later(LEAD, 3 * DAY)).refused(Invalid, field="occurred_at")
+
+
+def test_what_was_moved_before_and_is_entered_late_says_when_that_was_agreed_and_shows_as_late() -> None:
+    agreed = {"appointment": ID, "changed_by": BY.SURVIVOR}
+    move = say(MoveAppointment, AT - HOUR, appointed_for=AT + 7 * DAY, **agreed)
+    moved_late = say(AppointmentMoved, AT - HOUR, after_its_time=True, **agreed, **window(AT + 7 * DAY))
+    given(*on_referral(), made()).when(move, by=later(HOSPITAL, DAY + HOUR)).then(moved_late)
+    in_time = say(AppointmentMoved, AT - HOUR, **agreed, **window(AT + 7 * DAY))
+    given(*on_referral(), made()).when(move, by=later(HOSPITAL, DAY - HOUR)).then(in_time)
+
+
+def test_what_is_cancelled_after_its_time_has_a_reason_and_shows_as_late() -> None:
+    for at in (AT - HOUR, AT):
+        cancel = say(CancelAppointment, at, appointment=ID, changed_by=BY.SURVIVOR)
+        given(*on_referral(), made()).when(cancel, by=AFTERWARDS).refused(Invalid, field="remark")
+        why = {"appointment": ID, "changed_by": BY.SURVIVOR, "remark": "She phoned the evening before."}
+        cancelled = say(AppointmentCancelled, at, after_its_time=True, **why)
+        given(*on_referral(), made()).when(say(CancelAppointment, at, **why), by=AFTERWARDS).then(cancelled)
+    given(*on_referral(), made()).when(CANCEL, by=HOSPITAL).then(CANCELLED)
+
+
+# Corrected -----------------------------------------------------------------------------------------------------------
+
+KEPT = say(AppointmentKept, AT, appointment=ID)
+ENDS = {"kept": KEPT, "missed": MISSED, "cancelled": CANCELLED}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_an_answer_that_was_wrong_is_struck_and_given_anew(end: Fact) -> None:
+    there = [*on_referral(), made(), (end, "rsud")]
+    strike = say(StrikeEntry, AT, entry=len(there), because=StruckBecause.NOT_ACCURATE)
+    struck = say(EntryStruck, AT, entry=len(there), because=StruckBecause.NOT_ACCURATE)
+    given(*there).when(strike, by=AFTERWARDS).then(struck)
+    given(*there).when(strike, by=later(SUPERVISOR, DAY)).then(struck)
+    given(*there).when(strike, by=later(POLICE, DAY)).refused(Unknown)
+    anew = [*there, (struck, "rsud")]
+    given(*anew).when(MISS, by=later(LEAD, DAY)).then(MISSED)
+    given(*anew).when(say(KeepAppointment, AT, appointment=ID), by=AFTERWARDS).then_only(
+        AppointmentKept, ReferralStarted
+    )
+    raised = given(*anew).when_raised(say(RaiseAppointment, appointment=ID), 2 * DAY)
+    raised.then_only(AppointmentUnclear)
+
+
+def test_who_was_told_what_was_wrong_is_told_that_it_is_struck() -> None:
+    there = [*on_referral(), made(), (MISSED, "rsud")]
+    struck = say(EntryStruck, AT, entry=len(there), because=StruckBecause.NOT_ACCURATE)
+    knows, found = Knowledge(), set[str]()
+    for n, entry in enumerate([*there, (struck, "rsud")], 1):
+        event, author = entry if isinstance(entry, tuple) else (entry, "uptd-ppa")
+        found = {each.agency for each in knows.follow(written(n, event, author)) if each.of.event == struck}
+    assert found == {"rsud", "uptd-ppa"}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_who_strikes_an_answer_wins_no_time_and_moves_nothing(end: Fact) -> None:
+    far = made(**window(NOON + 5 * DAY))
+    there = [*on_referral(), far, (end, "rsud")]
+    struck = say(EntryStruck, AT, entry=len(there), because=StruckBecause.NOT_ACCURATE)
+    anew = [*there, (struck, "rsud")]
+    assert the_case(*anew).referrals[R1].acts_by == the_case(*there).referrals[R1].acts_by
+    move = say(MoveAppointment, AT, appointment=ID, appointed_for=NOON + 9 * DAY, changed_by=BY.SURVIVOR)
+    given(*anew).when(move, by=AFTERWARDS).refused(AlreadyDone)
+
+
+# With the work that it is part of ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", [CompleteReferral, FailReferral, RejectReferral, CancelReferral])
+def test_what_is_still_to_come_is_cancelled_with_its_referral_by_an_event(end: type[Fact]) -> None:
+    ends, by = ENDINGS[end]
+    dropped = say(AppointmentCancelled, appointment=ID, changed_by=BY.OTHER, ended_with=EndedWith.REFERRAL)
+    when = given(*on_referral(), made()).when(ends, by=by)
+    assert when.refusal is None
+    assert when.events[-1] == dropped
+
+
+def test_what_is_still_to_come_is_cancelled_as_she_takes_back_what_she_agreed_to() -> None:
+    """Her consent's end ends the referral, and that the appointment."""
+    when = given(*on_referral(), made()).when(say(WithdrawConsent, consent=C1), by=LEAD)
+    assert [type(e) for e in when.events if isinstance(e, AppointmentCancelled | ReferralCancelled)] == [
+        ReferralCancelled,
+        AppointmentCancelled,
+    ]
+
+
+@pytest.mark.parametrize("end", [CompleteReferral, FailReferral, RejectReferral, CancelReferral])
+@pytest.mark.parametrize("said_at", [NOON, AT], ids=["as if before", "now"])
+def test_what_had_its_time_stands_until_somebody_answers_it_whoever_ended_the_work(
+    end: type[Fact], said_at: datetime
+) -> None:
+    ends, by = ENDINGS[end]
+    after = given(*on_referral(), made()).when(replace(ends, occurred_at=said_at), by=later(by, DAY))
+    assert after.refusal is None
+    assert not [e for e in after.events if isinstance(e, AppointmentCancelled)]
+    there = [*on_referral(), made(), *((e, by.agency) for e in after.events)]
+    given(*there).when(MISS, by=AFTERWARDS).then(MISSED)
+    given(*there).when(MISS, by=later(LEAD, DAY)).then(MISSED)
+    given(*there).when_raised(say(RaiseAppointment, appointment=ID), 2 * DAY).then_only(AppointmentUnclear)
+
+
+ENDINGS: Mapping[type[Fact], tuple[Fact, Any]] = {
+    CompleteReferral: (say(CompleteReferral, referral=R1, outcome=Outcome.DID_NOT_ATTEND), HOSPITAL),
+    FailReferral: (say(FailReferral, referral=R1, reason=EndReason.UNREACHABLE), HOSPITAL),
+    RejectReferral: (say(RejectReferral, referral=R1, reason=RejectReason.NO_CAPACITY), HOSPITAL),
+    CancelReferral: (say(CancelReferral, referral=R1, reason=EndReason.BY_SENDER), LEAD),
+}
+
+
+def test_a_case_that_is_closed_says_what_becomes_of_its_appointments() -> None:
+    """Those to come are cancelled; of those that had their time nobody said what came of them, and that is on record.
+    It can be said later, and nobody has to say another thing so that the case can be closed."""
+    past = made("uptd-ppa", referral=None, **window(AT, opened().urgency, awaits=False))
+    to_come = made("uptd-ppa", id=NEXT, referral=None, **window(AT + 9 * DAY, opened().urgency, awaits=False))
+    closes = say(CloseCase, AT, reason=CloseReason.GOALS_MET)
+    closed_now, by = say(CaseClosed, AT, reason=CloseReason.GOALS_MET), later(LEAD, DAY)
+    dropped = say(AppointmentCancelled, AT, appointment=NEXT, changed_by=BY.OTHER, ended_with=EndedWith.CASE)
+    unclear = say(AppointmentUnclear, AT, appointment=ID, level=1, to="uptd-ppa")
+    given(opened(), past, to_come).when(closes, by=by).then(closed_now, dropped, unclear)
+    there = [opened(), past, to_come, closed_now, dropped, unclear]
+    given(*there).when(MISS, by=later(LEAD, 5 * DAY)).then(MISSED)
+    given(*there).when_raised(say(RaiseAppointment, appointment=ID), 5 * DAY).refused(WrongMove)
+
+
+def test_what_is_answered_after_its_referral_is_over_makes_nobody_wait() -> None:
     rejected = say(ReferralRejected, referral=R1, reason=RejectReason.NO_CAPACITY)
-    given(*on_referral(), made(), (rejected, "rsud")).when(MISS, by=AFTERWARDS).refused(AlreadyDone)
+    another = made(id=NEXT, **window(NOON + 20 * DAY))
+    there = [*on_referral(), made(), another, (rejected, "rsud")]
+    before = the_case(*there).referrals[R1].acts_by
+    assert the_case(*there, (MISSED, "rsud")).referrals[R1].acts_by == before
 
 
 def test_it_is_moved_and_missed_and_each_is_an_entry_of_its_own() -> None:

@@ -65,6 +65,10 @@ ENDED: Mapping[str, str] = {
         ],
         "it takes from somebody what they have, or gives back what was taken; what is shared ends as it began",
     ),
+    **dict.fromkeys(
+        ["KeepAppointment", "MissAppointment", "CancelAppointment"],
+        "what came of an appointment is said when it is known, and nobody says another thing to be done with the file",
+    ),
     **dict.fromkeys(["AskRight", "AnswerRight"], "what is recorded of her is hers to ask about as long as it is kept"),
     **dict.fromkeys(
         ["ReviewOverride", "ReviewGlass"], "what was done past consent is judged, whatever became of the file"

@@ -325,7 +325,7 @@ SETTLES = {
     ),
     "FinishAction": "actions",
     "LowerFlag": "flags",
-    **dict.fromkeys(("MoveAppointment", "KeepAppointment", "MissAppointment", "CancelAppointment"), "appointments"),
+    "MoveAppointment": "appointments",
     "MeetClock": "clocks",
     "EndClock": "clocks",
     "EndDuty": "clocks",

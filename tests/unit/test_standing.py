@@ -135,9 +135,9 @@ LeaveRejected             ws---y  yauuuuuu    ccccccuu    uuuuuuuu
 RaiseUndelivered          -----y  wwwwwwww    wwwwwwww    uuuuuuuu
 MakeAppointment           ws---y  yyuaaauu    ccccccuu    uuuuuuuu
 MoveAppointment           ws---y  yyuuuuuu    ccccccuu    uuuuuuuu
-CancelAppointment         ws---y  yyuuuuuu    ccccccuu    uuuuuuuu
-KeepAppointment           ws---y  ayuuuuuu    ccccccuu    uuuuuuuu
-MissAppointment           ws---y  yyuuuuuu    ccccccuu    uuuuuuuu
+CancelAppointment         ws---y  yyuuuuuu    yyuuuuuu    uuuuuuuu
+KeepAppointment           ws---y  ayuuuuuu    ayuuuuuu    uuuuuuuu
+MissAppointment           ws---y  yyuuuuuu    yyuuuuuu    uuuuuuuu
 RaiseAppointment          -----y  yyyyyyyy    wwwwwwww    uuuuuuuu
 AskQuestion               ws---y  yyuuuuuu    ccccccuu    uuuuuuuu
 AnswerQuestion            ws---y  yauuuuuu    ccccccuu    uuuuuuuu

@@ -209,7 +209,7 @@ ACCOUNT: dict[str, Answers | None] = {
         "AllegedPerpetratorRecorded", command=replace(COMMANDS[RecordAccusedStatement], entry=7)
     ),
     "MakeAppointment": Answers("ReferralStarted", "referral"),
-    "MoveAppointment": Answers("AppointmentMade"),
+    "MoveAppointment": Answers("AppointmentMade", now=NOON - HOUR),
     "CancelAppointment": Answers("AppointmentMade"),
     "KeepAppointment": Answers("AppointmentMade"),
     "MissAppointment": Answers("", time=NOON),
