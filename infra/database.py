@@ -14,6 +14,7 @@ from eventsourcing.persistence import PersistenceError
 from psycopg import Connection, InterfaceError, OperationalError
 from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.errors import IdleInTransactionSessionTimeout, TransactionTimeout
 from psycopg.pq import TransactionStatus
 from psycopg.rows import Row, TupleRow, tuple_row
 from psycopg_pool import ConnectionPool, PoolTimeout
@@ -24,7 +25,9 @@ from .patience import left
 RV = TypeVar("RV")
 CT = TypeVar("CT", bound=Connection[Any])
 
-AWAY = (OperationalError, InterfaceError, PersistenceError, PoolTimeout)
+HAS_ENDED = (IdleInTransactionSessionTimeout, TransactionTimeout)
+"""What a process is told that was halted within a transaction, when it wakes: the connection is gone with it."""
+AWAY = (OperationalError, InterfaceError, PersistenceError, PoolTimeout, *HAS_ENDED)
 """What it looks like when the database is away."""
 
 SERVICE = "rujukan_service"
@@ -40,6 +43,9 @@ FOLLOWER_SECONDS = 60.0
 """The same for who follows the log, which nobody waits for: some of its statements take long."""
 HALTED = "SET idle_in_transaction_session_timeout = '60s'"
 """The server ends the transaction of a command that is halted in the middle. A key service may be asked in one."""
+BRIEF = "SET LOCAL idle_in_transaction_session_timeout = '10s'; SET LOCAL transaction_timeout = '60s'"
+"""The same for what a process writes that another goes on with at once, should it be halted in the middle: the other
+waits for its rows. Where half of a pipeline was sent, the server does not call it idle: its whole length ends it."""
 POOL_SECONDS = 20.0
 """How long a free connection is waited for."""
 AGAIN_SECONDS = 1.0
@@ -181,6 +187,15 @@ def options(conninfo: str, least: int, most: int, **of_connections: Any) -> dict
         "reconnect_timeout": 60,
         "max_idle": 300,
     }
+
+
+@contextmanager
+def brief(pool: ConnectionPool[Connection[TupleRow]]) -> Iterator[Connection[TupleRow]]:
+    """A transaction on a connection of the pool, for a process that changes rows which another changes as well where
+    this one is halted (SIGSTOP, a machine that froze): the server ends it then, and all of it is undone."""
+    with pool.connection() as db, db.transaction():
+        db.execute(BRIEF)
+        yield db
 
 
 @contextmanager

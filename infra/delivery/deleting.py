@@ -23,7 +23,7 @@ from ...domain.compartment import Compartment
 from ...domain.disclosure import Written
 from ...domain.erasure import DeletionAsked, ErasureRecorded, RecallRecorded, erasure_stream
 from ...domain.fact import Act, ActorId, AgencyCode, CaseId, Fact
-from ..database import Pool
+from ..database import Pool, brief
 from ..positions import DELETIONS, Positions
 from ..store.data_keys import KeyGone
 from ..store.event_store import Conflict, Damage, EventStore, Opened, Stream
@@ -97,7 +97,7 @@ class Deletions:
                 self._later[due.position] = self._now().timestamp() + LATER_SECONDS
                 look_at(self._store, self._pool, due.stream)
                 continue
-            with self._pool.connection() as db, db.transaction():
+            with brief(self._pool) as db:
                 about = due.position, list(due.of)
                 kept.change(db, self._positions, DELETIONS, _OF_THESE, about, done_at=self._now())
             done += 1

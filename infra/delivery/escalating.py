@@ -146,7 +146,7 @@ class Escalator:
                 self._casework.handle(CASE, CaseId(case), command, act, correlation=uuid4())
                 done += 1
             except (Unknown, ConsentNotLive, Gone):  # it was erased, or ended otherwise
-                with self._store.pool.connection() as db, db.transaction():
+                with database.brief(self._store.pool) as db:
                     kept.put_expiries(db, self._positions, {(case, consent): None})
             except (Refusal, Moved) as not_now:
                 log.info("a consent that ran out is not put on record yet: %s", type(not_now).__name__)

@@ -21,7 +21,7 @@ from ...api.application.ports import Moved, Unavailable
 from ...domain.fact import AgencyCode
 from ...domain.recovery import TellOfRecovery
 from ...domain.refusal import AlreadyExists, Unknown
-from ..database import AWAY, Pool
+from ..database import AWAY, Pool, brief
 from ..positions import NOTICES, Positions
 from ..system_act import system_act
 from ..unforeseen import where
@@ -83,7 +83,7 @@ class Notices:
         except Exception as problem:  # its stream does not open: the others are told all the same
             log.error("%s is not told what is lost yet: %s", agency, where(problem))
             return False
-        with self._pool.connection() as db, db.transaction():
+        with brief(self._pool) as db:
             about = recovery, agency
             kept.change(db, self._positions, NOTICES, "recovery = %s AND agency = %s", about, done_at=act.at)
         return True

@@ -10,7 +10,7 @@ from psycopg.rows import TupleRow
 from ...consumers.publishing.supply import Supplied, TopicProgress
 from ...consumers.wire.envelope import Message
 from ...projections import directory
-from ..database import Pool
+from ..database import Pool, brief
 from ..positions import BEFORE, TOPICS
 from ..store import forked
 from .agency_keys import KeyDamaged
@@ -91,11 +91,11 @@ class PublisherSource:
         return damaged
 
     def remember(self, places: Mapping[str, TopicProgress]) -> None:
-        with self._pool.connection() as db:
+        with brief(self._pool) as db:
             self._remember(db, places)
 
     def sent(self, messages: Mapping[str, Sequence[Message]], places: Mapping[str, TopicProgress]) -> None:
-        with self._pool.connection() as db, db.transaction():
+        with brief(self._pool) as db:
             for agency in sorted(messages):
                 self._sendings.write(db, agency, "kafka", of_messages(messages[agency]))
             self._remember(db, places)
@@ -113,7 +113,7 @@ class PublisherSource:
         log.info(
             "found on the topic of %s, and not on record as sent: numbers %d to %d", agency, upto + 1, end.sequence
         )
-        with self._pool.connection() as db, db.transaction():
+        with brief(self._pool) as db:
             for start in range(upto, end.sequence, FOUND):
                 rows = db.execute(_BETWEEN, (agency, start, min(end.sequence, start + FOUND))).fetchall()
                 told = [_as_told(telling_of(row, self._tellings.digests)) for row in rows]

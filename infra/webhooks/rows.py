@@ -17,7 +17,7 @@ from psycopg.rows import TupleRow
 from ...consumers.wire.envelope import Message
 from ...domain import webhook as w
 from ...domain.fact import AgencyCode, Fact
-from ..database import Pool
+from ..database import Pool, brief
 from ..delivery.sent import Sendings, of_messages
 from ..positions import BEFORE, WEBHOOKS, Positions
 
@@ -184,7 +184,7 @@ class Rows:
         """The agency took everything up to this, and now this message, which is put on record as sent also where
         another has the lease by now. Whether the lease holds still, and its row is as it was written; it
         runs anew."""
-        with self._pool.connection() as db, db.transaction():
+        with brief(self._pool) as db:
             held = f"{_PLACE} WHERE agency = %s AND lease = %s FOR UPDATE"
             row = db.execute(held, (claim.agency, claim.lease)).fetchone()
             place = self._whole(claim.agency, row) if row is not None else None

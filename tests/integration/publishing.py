@@ -65,13 +65,14 @@ class Publishing:
     # Publishers ------------------------------------------------------------------------------------------------
 
     def process(
-        self, patience: float = UNABLE_SECONDS, history: int = HISTORY, **other: str
+        self, patience: float = UNABLE_SECONDS, history: int = HISTORY, first: str = "", **other: str
     ) -> subprocess.Popen[bytes]:
         """A publisher that can be killed; so many seconds it waits where it can publish nothing, and before it takes
         part again; of a `history` that is sealed anew it sends so much at once; `other` settings than everybody's are
-        its own."""
+        its own. What is said to run `first` runs
+        in it before it publishes."""
         run = (
-            "from rujukan.infra import cli; from rujukan.consumers.publishing import publisher as p;"
+            f"{first}\nfrom rujukan.infra import cli; from rujukan.consumers.publishing import publisher as p;"
             f" p.UNABLE_SECONDS = {patience}; p.HISTORY = {history};"
             " p.ASIDE_SECONDS = min(p.ASIDE_SECONDS, p.UNABLE_SECONDS); cli.main(['publisher'])"
         )

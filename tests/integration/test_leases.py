@@ -2,12 +2,14 @@
 wakes."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -19,7 +21,7 @@ from patience import PATIENCE_SECONDS
 
 from rujukan.consumers.evidence.checkpoints import parse_checkpoint
 from rujukan.domain.case.notes import RecordNote
-from rujukan.infra import composition
+from rujukan.infra import composition, database
 from rujukan.infra.database import FOLLOWER, as_role
 from rujukan.infra.lease import HALTED, Lease
 from rujukan.infra.ledger.auditing import audit
@@ -122,6 +124,40 @@ def test_who_is_halted_with_half_of_a_pipeline_sent_is_replaced_too(
             halted.pgconn.flush()
             eventually(lambda: second.hold(other))
     assert second.keeps(other)
+
+
+@pytest.mark.parametrize("half_sent", [False, True])
+def test_what_another_goes_on_with_a_halted_process_keeps_from_nobody(
+    settings: Settings, other: psycopg.Connection, monkeypatch: pytest.MonkeyPatch, half_sent: bool
+) -> None:
+    """Not the lease itself, but rows that the work changes: publishers write down where each topic is."""
+    assert re.findall(r"= '(\d+)s'", database.BRIEF) == ["10", "60"]
+    limit = "SET LOCAL transaction_timeout" if half_sent else "SET LOCAL idle_in_transaction_session_timeout"
+    monkeypatch.setattr(database, "BRIEF", f"{limit} = '1s'")  # the same, as nobody waits that long for a test
+    row = uuid4().int >> 65
+    said = "SELECT pg_try_advisory_lock(%s)", (row,)
+    with closing(database.pool(as_role(settings.database, FOLLOWER), 2, "halted")) as pool:
+        with suppress(*database.AWAY), database.brief(pool) as halted, ExitStack() as sending:
+            halted.execute("SELECT pg_advisory_xact_lock(%s)", (row,))
+            if half_sent:
+                sending.enter_context(halted.pipeline())
+                halted.execute("SELECT 1")
+                halted.pgconn.send_flush_request()
+                halted.pgconn.flush()
+            eventually(lambda: other.execute(*said).fetchone() == (True,))
+        with database.brief(pool) as again:
+            assert again.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_what_a_pool_writes_for_others_to_go_on_with_is_bounded() -> None:
+    """A transaction that is opened by hand has no bound: only what reads, or what people wait for, does so."""
+    here = Path(database.__file__).parent
+    by_hand = {
+        file.relative_to(here).as_posix()
+        for file in here.rglob("*.py")
+        if ".connection() as db, db.transaction()" in file.read_text("utf-8")
+    }
+    assert by_hand == {"database.py", "delivery/facts.py", "delivery/holding.py"}
 
 
 @pytest.mark.parametrize(("shares", "keepers"), [(1, 2), (4, 2), (5, 3), (7, 7), (3, 5)])

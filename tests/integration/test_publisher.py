@@ -412,6 +412,32 @@ def test_a_publisher_that_was_halted_past_its_lease_publishes_nothing_when_it_wa
 
 
 @pytest.mark.thorough
+@pytest.mark.usefixtures("processes")
+def test_a_publisher_that_was_halted_while_it_wrote_down_what_it_sent_is_replaced(world: Publishing) -> None:
+    """It keeps the rows of its agencies' topics from whoever goes on, until the database ends its transaction."""
+    case = world.case_with("rsud", "polres", "disdik")
+    agencies = ("rsud", "polres", "disdik", "uptd-ppa")
+    halts = (
+        "import os, signal, time; from rujukan.infra.delivery.publishing import PublisherSource as Source\n"
+        "written = Source._remember\n"
+        "def halting(self, db, places):\n"
+        "    written(self, db, places)\n"
+        "    if any(place.sequence for place in places.values()):\n"
+        "        os.kill(os.getpid(), signal.SIGSTOP)\n"
+        "        time.sleep(1)\n"  # another thread may be the first to stop
+        "Source._remember = halting"
+    )
+    halted = world.process(first=halts)
+    until(lambda: "(stopped)" in Path(f"/proc/{halted.pid}/status").read_text())
+    world.process()
+    for _ in range(3):
+        world.note(case)
+        until(lambda: all(world.tail(a) == world.head(a) for a in agencies))
+    for agency in agencies:
+        assert live(world.topic(agency)) == list(range(1, world.head(agency) + 1))
+
+
+@pytest.mark.thorough
 def test_a_share_that_is_slow_to_end_keeps_no_lease_from_being_renewed(
     world: Publishing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
