@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,6 +24,7 @@ import httpx
 import hypothesis
 import psycopg
 import pytest
+import well_put
 from msgspec.structs import replace
 from patience import PATIENCE_SECONDS
 from psycopg.conninfo import make_conninfo
@@ -298,7 +299,7 @@ class Running:
         self.keys = keys
         self.issuer = composition.issuer(self.settings)
         self.service_key = composition.service_key(self.settings)
-        self.http = httpx.Client(base_url=system.url, timeout=PATIENCE_SECONDS)
+        self.http = httpx.Client(base_url=system.url, timeout=PATIENCE_SECONDS, event_hooks=well_put.HOOKS)
         self._clients: dict[tuple[str, Role, Purpose], httpx.Client] = {}
 
     def client(
@@ -309,8 +310,14 @@ class Running:
         if who not in self._clients:
             token = self.issuer.token(usual_actor(agency, role), agency, [role])
             headers = {"Authorization": f"Bearer {token}", "Purpose-Of-Use": purpose.value}
-            self._clients[who] = httpx.Client(base_url=self.system.url, headers=headers, timeout=PATIENCE_SECONDS)
+            self._clients[who] = self.calling(headers)
         return self._clients[who]
+
+    def calling(self, headers: Mapping[str, str]) -> httpx.Client:
+        """A client with these headers; who asked for it closes it."""
+        return httpx.Client(
+            base_url=self.system.url, headers=headers, timeout=PATIENCE_SECONDS, event_hooks=well_put.HOOKS
+        )
 
     def desk(self, agency: str, role: Role = Role.CASE_WORKER, purpose: Purpose = Purpose.COORDINATION) -> Desk:
         """A person of an agency, with a token."""
@@ -384,6 +391,13 @@ def running(places_of_systems: Callable[[], Path]) -> Running:
         Running.shared = started = start_system(places_of_systems())
         watch(SYSTEM, lambda: as_found.system(started))
     return Running.shared
+
+
+@pytest.fixture
+def asked_well() -> Iterator[None]:
+    """What the test has refused is refused for what it is, and not for its form."""
+    with well_put.refused_for_what_it_is():
+        yield
 
 
 @pytest.fixture

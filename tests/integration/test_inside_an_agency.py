@@ -13,7 +13,6 @@ import httpx
 import pytest
 from conftest import Running
 from office import until
-from patience import PATIENCE_SECONDS
 from some import some
 from two import seconded
 
@@ -24,6 +23,8 @@ from rujukan.domain.codes import AgencyKind, Purpose, Role, Service
 from rujukan.domain.standing.roles import PURPOSES
 from rujukan.domain.standing.rule import roles_of
 from rujukan.infra import composition, onboarding
+
+pytestmark = pytest.mark.usefixtures("asked_well")
 
 LEAD = "uptd-ppa"
 NIK = "6474014107120093"
@@ -70,7 +71,7 @@ class Station:
     ) -> httpx.Client:
         token = self.running.issuer.token(self.id(who), agency or self.code, [role])
         headers = {"Authorization": f"Bearer {token}", "Purpose-Of-Use": purpose.value}
-        made = httpx.Client(base_url=self.running.system.url, headers=headers, timeout=PATIENCE_SECONDS)
+        made = self.running.calling(headers)
         self._clients.append(made)
         return made
 

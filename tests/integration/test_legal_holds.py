@@ -10,6 +10,8 @@ from people import PURPOSE
 
 from rujukan.domain.codes import Purpose, Role
 
+pytestmark = pytest.mark.usefixtures("asked_well")
+
 LEAD, POLICE, AID = "uptd-ppa", "polres", "lbh"
 REVIEWER, OFFICER, SUPERVISOR = Role.LEGAL_REVIEWER, Role.DATA_PROTECTION_OFFICER, Role.SUPERVISOR
 OPENING = {"channel": "in-person", "reporter": "survivor", "urgency": "urgent", "age_group": "adult"}

@@ -7,7 +7,9 @@ from feeding import eventually
 from test_reach_at_every_door import HOSPITAL, LEAD, POLICE, Story
 
 from rujukan.consumers.wire.envelope import Opener
-from rujukan.domain.codes import Purpose
+from rujukan.domain.codes import Purpose, Role
+
+pytestmark = pytest.mark.usefixtures("asked_well")
 
 SAID = {"said_by": ["survivor"]}
 
@@ -38,5 +40,7 @@ def test_her_withdrawal_stops_what_is_sent_to_the_police_and_asks_nothing_back(r
     assert story.sent(POLICE) == {"incident"}, "what lies in their topic stays theirs"
     assert "erasure.DeletionAsked" not in told(story, POLICE)
     assert story.opened(POLICE, Purpose.LEGAL) == set(), "the service shows them nothing of it any more"
-    asked = story.client(LEAD).get("/erasures", params={"case": story.case})
-    assert POLICE not in asked.text
+    officer = story.client(LEAD, Purpose.AUDIT, Role.DATA_PROTECTION_OFFICER)
+    listed = officer.get("/erasures", params={"limit": 500, "wait_for": story.last}).json()["items"]
+    copies = [copy["agency"] for entry in listed if entry["case"] == story.case for copy in entry["copies"]]
+    assert copies == [HOSPITAL], "whom the lead sees asked"

@@ -21,6 +21,8 @@ from rujukan.domain.erasure import AcknowledgeErasure, DeletionAsked, RecallReco
 from rujukan.infra.settings import Settings
 from rujukan.infra.system_act import system_act
 
+pytestmark = pytest.mark.usefixtures("asked_well")
+
 place = fetching.place
 
 OPENING = {"channel": "in-person", "reporter": "survivor", "urgency": "urgent", "age_group": "adult"}

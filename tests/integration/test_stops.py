@@ -15,6 +15,8 @@ from rujukan.domain.codes import Purpose, Role
 from rujukan.domain.disclosure import ENDS
 from rujukan.infra import composition
 
+pytestmark = pytest.mark.usefixtures("asked_well")
+
 POLICE = "polres"
 WORK = {HOSPITAL: ("kesehatan", "care", "health"), POLICE: ("perlindungan-polisi", "protection", "incident")}
 SAID = {"said_by": ["survivor"]}

@@ -20,6 +20,8 @@ from rujukan.domain.codes import AgencyKind, Purpose, Role
 from rujukan.infra import composition, onboarding
 from rujukan.infra.issuer import usual_actor
 
+pytestmark = pytest.mark.usefixtures("asked_well")
+
 ADMINISTRATOR, OFFICER = Role.AGENCY_ADMINISTRATOR, Role.DATA_PROTECTION_OFFICER
 OPERATOR = "uptd-ppa"
 
@@ -48,7 +50,7 @@ class House:
         token = self.running.issuer.token(person, agency or self.code, [role])
         purpose = PURPOSE.get(role, Purpose.COORDINATION).value
         headers = {"Authorization": f"Bearer {token}", "Purpose-Of-Use": purpose}
-        return httpx.Client(base_url=self.running.system.url, headers=headers, timeout=PATIENCE_SECONDS)
+        return self.running.calling(headers)
 
     @contextmanager
     def as_member(self, person: UUID, role: Role, agency: str | None = None) -> Iterator[httpx.Client]:

@@ -25,6 +25,8 @@ from rujukan.domain.standing.roles import PURPOSES
 from rujukan.domain.standing.rule import commands_of
 from rujukan.infra.issuer import usual_actor
 
+pytestmark = pytest.mark.usefixtures("asked_well")
+
 PEOPLE = (Role.CASE_WORKER, Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.INTEGRATOR)
 OUTSIDERS = ("psikolog", "disdik")
 """One that never took part, and one that a referral is drafted to but not sent."""
