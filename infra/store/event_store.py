@@ -15,7 +15,7 @@ from ...domain.fact import Act, Fact
 from ...domain.proposal import ProposalMade
 from ..database import Pool
 from ..unforeseen import where
-from . import sealed_record
+from . import padding, sealed_record
 from .data_keys import KEY_BYTES, DataKeys, KeyGone, Keys
 from .given import GIVEN
 from .group_commit import Conflict, Idempotency, LogUnavailable, Named, Repeated, Unmoved
@@ -139,7 +139,8 @@ class EventStore:
                     correlation,
                     because_of(event, stream.id) or causation,
                 )
-                stored.append(StoredEvent(stream.id, header.version, topic, sealed_record.seal(header, plain, keys)))
+                sealed = sealed_record.seal(header, padding.padded(topic, event, plain), keys)
+                stored.append(StoredEvent(stream.id, header.version, topic, sealed))
                 if isinstance(event, DocumentAttached):
                     documents.append(Named(stream.id, event.document, whose.agency))
         unmoved = [Unmoved(stream.id, stream.version) for stream in streams if not stream.events]
@@ -249,7 +250,7 @@ class EventStore:
         without what the service keeps for itself. Raises BrokenSeal, KeyGone."""
         wanted = [c for c in sorted(compartments) if c in record.segments]
         keys = self.keys.for_opening(UUID(bytes=record.stream), wanted)
-        opened = {c: sealed_record.unseal(record, c, keys[c]) for c in wanted}
+        opened = {c: padding.bare(sealed_record.unseal(record, c, keys[c])) for c in wanted}
         return shown(record.header.topic, record.header.schema, opened)
 
     def erasures(self, after: int) -> list[Opened | Damage]:

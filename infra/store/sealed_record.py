@@ -18,6 +18,8 @@ Format 2, which is written, commits with SHA-256("rujukan/commitment/2" || key),
 the disclosed key of one segment (consumers/evidence/records.py). Format 1, which is read, commits with the second
 half of the same HKDF block: that binds the data key, but who has a segment's key alone cannot check it.
 
+What is sealed is JSON, with white space in it that makes lengths tell less (padding.py); earlier releases put none in.
+
 The digest proves nothing by itself, the tag does: it tells a damaged header from a damaged segment. Who changes
 a header and its digest is refused as MovedRow, as WrongKey (stream and version are in the context) or by the tag.
 """

@@ -20,9 +20,11 @@ from rujukan.domain.case.intake import CaseOpened
 from rujukan.domain.case.lead import CaseWorkerAssigned
 from rujukan.domain.case.lifecycle import CaseClosed, CaseReopened
 from rujukan.domain.case.notes import NoteRecorded
+from rujukan.domain.casefile.clocks import ClockEnded
+from rujukan.domain.clock_codes import ClockEnd
 from rujukan.domain.codes import AgeGroup, AgencyKind, CloseReason, Urgency
 from rujukan.domain.compartment import Compartment
-from rujukan.domain.fact import ActorId
+from rujukan.domain.fact import ActorId, ClockId
 from rujukan.infra import composition
 from rujukan.infra.delivery import damaged
 from rujukan.infra.keys.home import UnwrapFailed
@@ -38,6 +40,7 @@ from rujukan.infra.store.event_store import (
 )
 from rujukan.infra.store.following import Follower, Learning
 from rujukan.infra.store.sealed_record import BrokenSeal, HeaderChanged, MovedRow, SegmentChanged, Truncated, WrongKey
+from rujukan.infra.store.transcoder import to_segments
 
 C = Compartment
 
@@ -112,6 +115,45 @@ def test_each_compartment_opens_to_its_own_fields_only(store: EventStore) -> Non
     assert record.held == (C.COORDINATION, C.HEALTH, C.LEGAL)
     assert store.plaintext(record, [C.HEALTH]) == {C.HEALTH: b'{"health":"bruises"}'}
     assert store.plaintext(record, [C.LEGAL, C.SAFETY]) == {C.LEGAL: b'{"legal":"a statement"}'}
+
+
+def test_how_a_clock_ended_shows_in_no_stored_length(store: EventStore, settings: Settings) -> None:
+    """To whoever has a copy of the database: a row says how long its record is."""
+    clock, streams = ClockId(uuid4()), [uuid4() for _ in ClockEnd]
+    for stream, how in zip(streams, ClockEnd, strict=True):
+        append(store, stream, 0, ClockEnded(occurred_at=NOON, clock=clock, in_time=len(how) % 2 > 0, how=how))
+    with psycopg.connect(settings.database) as db:
+        of_row = "SELECT DISTINCT length(state) FROM log.stored_events WHERE originator_id = ANY(%s)"
+        assert len(db.execute(of_row, (streams,)).fetchall()) == 1
+    for stream, how in zip(streams, ClockEnd, strict=True):
+        (opened,) = store.read(stream)
+        told = store.open_at({opened.position: frozenset({C.HEALTH})})[opened.position][1]
+        assert told == {C.HEALTH: msgspec.json.encode({"how": how, "reason": None})}, "told without what fills it"
+
+
+def test_what_an_earlier_release_stored_unpadded_is_read_beside_what_is_padded(store: EventStore) -> None:
+    stream, said = uuid4(), note("first", health="bruises")
+    plain = to_segments(said)
+    keys = store.keys.for_sealing(stream, sorted(plain))
+    header = sealed_record.Header(
+        stream,
+        1,
+        "case.NoteRecorded",
+        catalogue.version_of("case.NoteRecorded"),
+        NOON,
+        ACT.actor,
+        "uptd-ppa",
+        uuid4(),
+        uuid4(),
+    )
+    row = StoredEvent(stream, 1, header.topic, sealed_record.seal(header, plain, keys))
+    store.recorder.insert_events([row])
+    append(store, stream, 1, note("second", health="bruises"))
+    old, new = store.read(stream)
+    assert subjects(store, stream) == ["first", "second"]
+    assert len(new.state) > len(old.state)
+    wanted = {o.position: frozenset({C.HEALTH}) for o in (old, new)}
+    assert [dict(t) for _, t in store.open_at(wanted).values()] == [{C.HEALTH: b'{"health":"bruises"}'}] * 2
 
 
 def test_positions_strictly_grow_in_the_order_of_commits(store: EventStore, settings: Settings) -> None:
