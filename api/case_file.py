@@ -31,6 +31,7 @@ from .application.reading import COORDINATION, Asked, Seen, Segments
 from .application.rooms import Rooms
 from .cursors import next_page
 from .gate import Work
+from .noes import NoView, no_to, words_of
 from .parameters import REF, USUAL, Limit
 from .reads import Content, Page, Read, page_of
 from .serving import json_answer
@@ -95,7 +96,7 @@ class ConsentView(Struct, frozen=True):
     verdict: str | None = None
     """What that found."""
     stopped: list[str] = []
-    """Agencies and kinds of them of which somebody said stop: it gives them nothing."""
+    """Agencies and kinds of them of which somebody said stop, to all of it or to a part (`no_to`)."""
     stops_waiting: list[UUID] = []
     """Stops that the lead has to answer; meanwhile nothing new is sent to whom they name."""
     held: bool = False
@@ -105,8 +106,10 @@ class ConsentView(Struct, frozen=True):
     given_by: list[str] = []
     """In which capacity somebody gave it."""
     refused: list[str] = []
-    """Agencies and kinds of them whom she refused before others agreed to it for her: it gives them nothing, until two
-    people decide what is best for her."""
+    """Agencies and kinds of them whom she refused, all of it or a part (`no_to`), before others agreed to it, or said
+    that she did: until she says yes to the lead, or two people decide what is best for her."""
+    no_to: list[NoView] = []
+    """What it gives no more, or not yet."""
 
 
 class OverrideAskedView(Struct, frozen=True):
@@ -362,12 +365,13 @@ def _consent(of: Consent, case: Case, reaches: Reaches) -> ConsentView:
         of.basis.value if of.basis is not None else None,
         made.review_due_at if made is not None else None,
         made.verdict.value if made is not None and made.verdict is not None else None,
-        sorted(of.stopped | of.left),
+        words_of(*of.stopped, *of.left),
         sorted(of.waiting),
         of.held,
         of.doubted,
         sorted(by.value for by in of.given_by),
-        sorted(of.refused),
+        words_of(*of.refused),
+        no_to(of),
     )
 
 

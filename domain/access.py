@@ -69,7 +69,7 @@ def basis_of(
     reaches = Reaches(case, at)
 
     def gives_it(consent: Consent) -> bool:
-        given = reaches.given(consent)
+        given = reaches.given(consent).only(consent.gives(agency, kind, at))
         of_others = (given.on(author) for author in authors or given.of if author != agency)
         return bool(given.anybody.union(*of_others) & content)
 

@@ -56,7 +56,7 @@ from .notices import NoticeGiven
 from .recovery import HistoryRecovered
 from .standing.reach import NONE, Reaches, Words
 
-RULE = "2026-6"
+RULE = "2026-7"
 """The version of this rule. Who changes what it answers for any case gives it another, and freezes a history of the
 one before in tests/golden/histories."""
 COORDINATION = frozenset({Compartment.COORDINATION})

@@ -44,6 +44,12 @@ name_fields(
     by_machine=field("Dicatat oleh sistem instansi", "Recorded by a system"),
 )
 
+NOT_SHARED = field(
+    "Data yang tidak boleh dibagikan",
+    "Data not to be shared",
+    ("Data yang tidak boleh dibagikan", "Data not to be shared"),
+)
+"""`compartments` of a no; where none are named it is about all."""
 VERSION_OF_TIMES = field("Versi aturan batas waktu", "Version of the time limits")
 """A `rule` that is no rule of law: which version of the network's times was followed. It says nothing to her."""
 NUMBER_OF_PAPER = field(

@@ -93,6 +93,8 @@ def _plain(value: Any) -> Any:
             return {str(plain(key)): _plain(inside) for key, inside in value.items()}
         case Struct():
             return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+        case tuple() if any(isinstance(each, Struct) for each in value):
+            return [_plain(each) for each in value]
     return plain(value)
 
 

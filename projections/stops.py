@@ -30,6 +30,9 @@ class StopEntry(Struct, frozen=True):
     said_by: list[str]
     consent: UUID | None
     recipients: list[str]
+    compartments: list[str] | None
+    purposes: list[str] | None
+    """Absent: all that is known, and for anything."""
     recorded_at: datetime
     answer_by: datetime
     overdue: bool
@@ -49,7 +52,8 @@ class WaitingStops:
     ddl: LiteralString = """
         CREATE TABLE stop (
           case_id uuid NOT NULL, stop uuid NOT NULL, lead text NOT NULL, heard_by text NOT NULL, about text NOT NULL,
-          said_by text[] NOT NULL, consent uuid, recipients text[] NOT NULL, said_at timestamptz NOT NULL,
+          said_by text[] NOT NULL, consent uuid, recipients text[] NOT NULL, compartments text[],
+          purposes text[], said_at timestamptz NOT NULL,
           recorded_at timestamptz NOT NULL, answer_by timestamptz NOT NULL, raised int NOT NULL DEFAULT 0,
           confirmed boolean, answered_at timestamptz, position bigint NOT NULL,
           PRIMARY KEY (case_id, stop)
@@ -71,8 +75,9 @@ class WaitingStops:
             match event:
                 case SharingStopped() if event.answer_by is not None:
                     db.execute(
-                        "INSERT INTO stop (case_id, stop, lead, heard_by, about, said_by, consent, recipients, said_at,"
-                        " recorded_at, answer_by, position) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                        "INSERT INTO stop (case_id, stop, lead, heard_by, about, said_by, consent, recipients,"
+                        " compartments, purposes, said_at, recorded_at, answer_by, position)"
+                        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                         (
                             written.stream,
                             event.stop,
@@ -82,6 +87,8 @@ class WaitingStops:
                             sorted(by.value for by in event.said_by),
                             event.consent,
                             sorted(event.recipients),
+                            sorted(event.compartments) if event.compartments is not None else None,
+                            sorted(purpose.value for purpose in event.purposes) if event.purposes is not None else None,
                             event.occurred_at,
                             written.at,
                             event.answer_by,
@@ -117,7 +124,8 @@ def stops(
     due, stop = after or (None, None)
     with db.cursor(row_factory=class_row(StopEntry)) as cursor:
         return cursor.execute(
-            "SELECT stop, case_id AS case, heard_by, about, said_by, consent, recipients, recorded_at, answer_by,"
+            "SELECT stop, case_id AS case, heard_by, about, said_by, consent, recipients, compartments, purposes,"
+            " recorded_at, answer_by,"
             " coalesce(answered_at, %(now)s) > answer_by AS overdue, greatest(raised - 1, 0) AS reminders, confirmed,"
             " answered_at, position FROM views.stop"
             " WHERE (%(all)s OR confirmed IS NULL) AND (%(case)s::uuid IS NULL OR case_id = %(case)s)"

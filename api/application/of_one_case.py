@@ -120,6 +120,8 @@ def stop_in_all(step: Step[CaseId], said: Fact) -> Sequence[Changes]:
             about=heard.about,
             said_by=said.given_by,
             recipients=heard.recipients,
+            compartments=frozenset(c.word for c in heard.compartments) if heard.compartments is not None else None,
+            purposes=heard.purposes,
         )
     elif _after(case, [said], step.act).of(Stops).heard[said.stop].by_lead and said.answer_by is None:
         stop = said

@@ -11,6 +11,7 @@ from ..casefile.asking_her import SAID_THE_SAME, SaidBy, who_reported
 from ..casefile.consenting import NAMED, live, stands
 from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
+from ..casefile.her_no import said_herself
 from ..casefile.speaking import heard, is_nobodys, row_for
 from ..casefile.state import Case
 from ..casefile.waiting import waits
@@ -109,10 +110,13 @@ class ContradictConsent(ContradictionFacts, frozen=True, kw_only=True):
 
 @applies(ConsentConfirmed)
 def consent_confirmed(case: Case, event: ConsentConfirmed) -> Case:
-    """Asked by the lead, she said yes herself: her earlier no stands against it no more."""
-    before = case.consents[event.consent]
-    hers = before.is_hers or ConsentBy.SURVIVOR in event.given_by
-    confirmed = replace(before, confirmed=True, is_hers=hers, refused=frozenset() if hers else before.refused)
+    """Asked by the lead, she said yes herself: her earlier no stands against it no more. That others say that she did
+    takes nothing from it."""
+    confirmed = replace(case.consents[event.consent], confirmed=True)
+    if ConsentBy.SURVIVOR in event.given_by:
+        confirmed = said_herself(case, confirmed)
+    elif confirmed.refused or confirmed.waiting:
+        confirmed = replace(confirmed, is_hers=False)
     return replace(case, consents=put(case.consents, event.consent, confirmed))
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 from msgspec.structs import replace
 
+from ..casefile.consent import Cells
 from ..casefile.consenting import NAMED, SCOPE, ConsentNarrowed, Scope, consent_in, live, require_later_end
 from ..casefile.deciding import Network, decides, derived, fresh
 from ..casefile.evolving import applies
@@ -14,12 +15,13 @@ from ..casefile.her_no import as_recorded
 from ..casefile.overriding import Overrides
 from ..casefile.speaking import decision_of_right_person, heard, is_nobodys, without_effect
 from ..casefile.state import NOTHING, Case, Consent, compartments_named
-from ..casefile.stopping import CONSENT, hear
+from ..casefile.stopping import CONSENT, WHOLE, SomeCompartments, SomePurposes, hear
 from ..causes import Cause
 from ..codes import ConsentBy, Obtained, StopAbout
 from ..compartment import Coordination, Identity, Psychosocial, Safety
 from ..declaring import Step, asked, defaults_unsaid, field, happened, name_fields, not_asked
 from ..fact import Act, AgencyCode, ConsentId, DecisionId, Fact, Recipient, Short, Text, recorded
+from ..field_words import NOT_SHARED
 from ..persistent import put
 from ..persons import Saying
 from ..refusal import ConsentNotLive, ConsentWidened, Invalid, StillRunning, Unknown
@@ -48,8 +50,7 @@ class ConsentFacts(Scope, frozen=True, kw_only=True):
     """Who that is, where somebody speaks for her: her grandmother."""
     by_alleged: Coordination[bool | None] = None
     """False: it is another person than the one who was set aside."""
-    supporter: Identity[Short | None] = None
-    """Who supported her in deciding."""
+    supporter: Identity[Short | None] = None  # in deciding
     interpreter: Identity[Short | None] = None
     text_version: Coordination[Short | None] = None
     """Of the text that was read with her."""
@@ -100,6 +101,8 @@ class RefusalFacts(Fact, frozen=True, kw_only=True):
     consent: Coordination[ConsentId]
     given_by: Coordination[Annotated[frozenset[ConsentBy], Meta(min_length=1)]]
     asked_for: Coordination[frozenset[Recipient]] = frozenset()
+    compartments: Coordination[SomeCompartments | None] = None  # None: all
+    purposes: Coordination[SomePurposes | None] = None  # None: for anything
     remark: Psychosocial[Text | None] = None
     by_alleged: Coordination[bool | None] = None
 
@@ -114,8 +117,9 @@ class RefusalFacts(Fact, frozen=True, kw_only=True):
         "asked_for": field(
             "Diminta agar diketahui oleh", "Who was to know", ("Diminta agar diketahui oleh", "Who was to know")
         ),
+        "compartments": NOT_SHARED,
     },
-    earlier=(not_asked("by_alleged"),),
+    earlier=(not_asked("by_alleged"), WHOLE),
 )
 class ConsentRefused(RefusalFacts, frozen=True, kw_only=True, tag="case.ConsentRefused"):
     """Asked, and said no. Needs no reason."""
@@ -151,12 +155,8 @@ class ConsentExpired(Fact, frozen=True, kw_only=True, tag="case.ConsentExpired")
 
 HEARD = Row(CASE_WORK, TAKES_PART, Extent.REPORTED)
 """Whoever hears her say yes records it."""
-
-
 HEARD_STOP = Row(CASE_WORK, TAKES_PART_ALSO_ENDED, Extent.HEARD)
 """Whoever hears her say no records it."""
-
-
 ITS_END = Cause(
     Words("masa persetujuan itu habis", "the time of the consent was over"),
     lambda command, case, act: case.consents[command.consent].expires_at,
@@ -187,14 +187,15 @@ class GiveConsent(ConsentFacts, frozen=True, kw_only=True):
     extent=Extent.MOVE,
     or_else=(HEARD_STOP,),
     means="Mencatat bahwa persetujuan ditolak: bagi yang disebut `asked_for`, atau bagi semua bila tidak ada yang "
-    "disebut. Persetujuan lebih dahulu yang bertentangan dengannya berhenti, seperti bila dicabut.",
+    "disebut; untuk `compartments` dan `purposes` yang disebut, atau seluruhnya. Persetujuan lebih dahulu yang "
+    "bertentangan dengannya berhenti, seperti bila dicabut.",
     tag="consent",
     example={"given_by": ["survivor"], "asked_for": ["disdik"]},
     mints="consent",
 )
 class RefuseConsent(RefusalFacts, frozen=True, kw_only=True):
-    """Record that consent was refused: to those that `asked_for` names, or to all where it names nobody. Earlier
-    consent that it contradicts stops, as if it were withdrawn."""
+    """Record that consent was refused: to those that `asked_for` names, or to all; of what `compartments` and
+    `purposes` name, or of all. Earlier consent stops as far as it contradicts that, as if it were withdrawn."""
 
 
 @asked(
@@ -265,7 +266,7 @@ def consent_ended(case: Case, event: ConsentWithdrawn | ConsentExpired) -> Case:
 
 @applies(ConsentRefused)
 def consent_refused(case: Case, event: ConsentRefused) -> Case:
-    refused = Consent(event.consent, NOTHING, event.asked_for, frozenset(), None, event.asked_for, live=False)
+    refused = Consent(event.consent, NOTHING, event.asked_for, frozenset(), None, Cells(event.asked_for), live=False)
     return replace(case, consents=put(case.consents, event.consent, refused))
 
 
@@ -316,8 +317,7 @@ def withdraw_consent(command: WithdrawConsent, case: Case, act: Act, network: Ne
     reports = extent_of(command, case, act) is Extent.HEARD
     if is_nobodys(case, command.said_by or given.given_by, command.by_alleged, act.at, reports):
         return [without_effect(Saying.WITHDRAWAL, command, act, command.said_by or given.given_by)]
-    id = derived(command.consent, f"stop {case.version}")
-    said = hear(case, StopAbout.CONSENT, command, act, reports, stop=id)
+    said = hear(case, StopAbout.CONSENT, command, act, reports, stop=derived(command.consent, f"stop {case.version}"))
     if said.answer_by is not None:
         return [said]
     withdrawn = recorded(ConsentWithdrawn, command, act)

@@ -216,7 +216,7 @@ def best_interest_decided(case: Case, event: BestInterestDecided) -> Case:
     decided = put(part.decisions, event.decision, Decision(event.lets or frozenset(), event.occurred_at))
     consents = case.consents
     for id in sorted((event.outweighs or frozenset[ConsentId]()) & consents.keys()):
-        consents = put(consents, id, replace(consents[id], held=False, doubted=False, refused=frozenset()))
+        consents = put(consents, id, replace(consents[id], held=False, doubted=False, refused=()))
     return replace(case, consents=consents).with_part(replace(part, decisions=decided))
 
 
@@ -260,7 +260,8 @@ def held(case: Case, at: datetime) -> Iterable[UUID]:
 
 
 def _is_held(consent: Consent) -> bool:
-    return consent.held or consent.doubted or bool(consent.refused)
+    asked = consent.is_reported and consent.is_hers  # the lead asks her whether she said so
+    return consent.held or consent.doubted or (bool(consent.refused) and not asked)
 
 
 @decides.register

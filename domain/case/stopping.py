@@ -19,6 +19,8 @@ from ..casefile.state import Case
 from ..casefile.stopping import (
     CONSENT,
     Heard,
+    SomeCompartments,
+    SomePurposes,
     Stops,
     hear,
     not_stopped,
@@ -151,14 +153,16 @@ DUE = Cause(Words("permintaan itu menunggu", "it was to be raised that it waits"
     extent=Extent.MOVE,
     or_else=(Row(CASE_WORK, TAKES_PART_ALSO_ENDED.to(CONSENT, R.AUTHOR, R.NAMED, by="consent"), Extent.HEARD),),
     means="Mencatat bahwa penyintas, atau yang berbicara baginya, berkata: berhenti. Berlaku segera bagi instansi yang "
-    "mencatatnya; yang akan menghentikan pekerjaan instansi lain menunggu penanggung jawab.",
+    "mencatatnya; yang akan menghentikan pekerjaan instansi lain menunggu penanggung jawab. Bila hanya sebagian, sebut "
+    "`compartments` dan `purposes`.",
     tag="consent",
     example={"about": "recipients", "recipients": ["disdik"], "said_by": ["survivor"]},
     mints="stop",
 )
 class StopSharing(Fact, frozen=True, kw_only=True):
     """Record that the survivor, or who speaks for her, said stop. It holds at once for the agency that records it; what
-    would stop others' work waits for the lead."""
+    would stop others' work waits for the lead. Where it is a part that she means, `compartments` and `purposes` say
+    which."""
 
     stop: Coordination[StopId]
     about: Coordination[StopAbout]
@@ -166,6 +170,10 @@ class StopSharing(Fact, frozen=True, kw_only=True):
     by_alleged: Coordination[bool | None] = None
     consent: Coordination[ConsentId | None] = None
     recipients: Coordination[frozenset[Recipient]] = frozenset()
+    compartments: Coordination[SomeCompartments | None] = None
+    """What is to stop; None: all."""
+    purposes: Coordination[SomePurposes | None] = None
+    """For what; None: for anything."""
     remark: Psychosocial[Text | None] = None
 
 

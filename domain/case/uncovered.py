@@ -3,8 +3,9 @@
 Work that began is held when its cover ends, for a person to decide, and only its recipient, or its sender, ends it.
 Two of them would keep a file from being closed, and from the erasure that she asked for, as long as they like. But the
 lead ends nothing of others at once: its end is announced to sender and recipient (`END_TIMES`, by urgency), who can ask
-her, or say on which ground they go on; what covers it again by then is the answer, and it goes on. Else it ends by
-itself. An emergency is left alone until it was on hold as long as a stop may wait for its answer.
+her, or say on which ground they go on; what covers it again by then is the answer, and it goes on. Of what she took
+back, what another reports of her is no answer until the lead has asked her. Else it ends by itself. An emergency is
+left alone until it was on hold as long as a stop may wait for its answer.
 
 What she lets them know is not the lead's to end; nor is what police, prosecution or court received (UU 27/2022 art.
 15).

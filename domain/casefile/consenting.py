@@ -14,6 +14,7 @@ from ..fact import AgencyCode, ConsentId, Fact, Recipient
 from ..persistent import put
 from ..refusal import ConsentNotLive, Invalid, Unknown
 from ..words import Words
+from .consent import COORDINATION, Cells
 from .evolving import applies
 from .state import Case, Consent, compartments_named
 
@@ -83,7 +84,7 @@ def consent_in(event: Scope) -> Consent:
         event.recipients,
         event.purposes,
         event.expires_at,
-        event.recipients,
+        Cells(event.recipients, compartments_named(event.compartments) | COORDINATION, event.purposes),
         given_at=event.occurred_at,
         changed_at=event.occurred_at,
         given_by=given_by,

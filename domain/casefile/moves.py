@@ -186,13 +186,13 @@ def require_reach(case: Case, referral: Referral, act: Act) -> None:
 def _covered_since(command: Any, case: Case, act: Act) -> datetime | None:
     """Since when consents cover a referral that they cover now."""
     referral = case.referrals[command.referral]
-    of = (referral.recipient, referral.recipient_kind, act.at)
-    found = [c for c in case.consents.values() if c.covers(*of) and referral.purpose in c.purposes and c.given_at]
+    of = (referral.recipient, referral.recipient_kind, act.at, referral.purpose)
+    found = [(c.given_at, gives) for c in case.consents.values() if (gives := c.gives(*of)) and c.given_at]
     missing = referral.compartments - {Compartment.COORDINATION}
-    for consent in sorted(found, key=lambda c: c.given_at or act.at):
-        missing -= consent.compartments
+    for given_at, gives in sorted(found, key=lambda each: each[0]):
+        missing -= gives
         if not missing:
-            return consent.given_at
+            return given_at
     return None
 
 

@@ -20,14 +20,12 @@ from ..codes import (
     AgeGroup,
     AgencyKind,
     CloseReason,
-    ConsentBy,
     GlassVerdict,
     HoldKind,
     LegalBasis,
     Purpose,
     ReferralStatus,
     Service,
-    SharingBasis,
     Urgency,
 )
 from ..compartment import Compartment
@@ -40,11 +38,12 @@ from ..fact import (
     HoldId,
     IncidentId,
     ReferralId,
-    StopId,
     TransferId,
 )
 from ..persistent import add, put
 from ..words import Words
+from .consent import NOTHING as NOTHING
+from .consent import Consent as Consent
 from .entry import Entry
 
 P = TypeVar("P", bound="Part")
@@ -52,81 +51,12 @@ P = TypeVar("P", bound="Part")
 EMPTY: Mapping[Any, Any] = MappingProxyType({})
 FIRST = HoldId(UUID(int=0))
 """The id of a hold that was placed before holds had ids."""
-NOTHING: frozenset[Compartment] = frozenset()
 
 
 class Status(Enum):
     OPEN = "open"
     CLOSED = "closed"
     MERGED = "merged"
-
-
-class Consent(Struct, frozen=True):
-    """A consent, or an override that stands in its place."""
-
-    id: ConsentId
-    compartments: frozenset[Compartment]
-    recipients: frozenset[str]
-    purposes: frozenset[Purpose]
-    expires_at: datetime | None
-    ever: frozenset[str] = frozenset()
-    """Every recipient it named before it was narrowed."""
-    live: bool = True
-    override: bool = False
-    reported_by: AgencyCode | None = None
-    """Who heard it, where that was not the lead."""
-    confirmed: bool = False
-    """The lead asked the survivor, and she said the same."""
-    basis: LegalBasis | SharingBasis | None = None
-    rule: str | None = None
-    """For an override: the ground, and the rule that was named."""
-    made_by: AgencyCode | None = None
-    """For an override: who made it, where that was not the lead."""
-    given_at: datetime | None = None
-    changed_at: datetime | None = None
-    """When it was given, and last narrowed, as was said."""
-    given_by: frozenset[ConsentBy] = frozenset()
-    """Who said yes; nobody to what is shared without consent."""
-    stopped: frozenset[str] = frozenset()
-    """Agencies, and kinds of them, of which somebody said stop: it gives them nothing any more."""
-    left: frozenset[AgencyCode] = frozenset()
-    """Agencies that heard her say stop to themselves: it gives them nothing. What they had passed on goes on."""
-    waiting: Mapping[StopId, frozenset[str]] = EMPTY
-    """Stop that the lead has to answer → agencies and kinds that it would stop: to them nothing new is sent on this."""
-    warned: bool = False
-    """It was said that it will run out soon."""
-    held: bool = False
-    """Who speaks for the child said yes, and the child no: it covers nothing until two people decide what is best."""
-    doubted: bool = False
-    """Who gave it for her was set aside since: what runs on it goes on, and nothing new is sent on it."""
-    is_hers: bool = False  # she said yes herself, or assented to it
-    taken_back_at: datetime | None = None
-    refused: frozenset[str] = frozenset()
-    """Whom she refused before others agreed to it for her: it gives them nothing until two people decide."""
-
-    @property
-    def is_reported(self) -> bool:
-        """Whether it holds for more than its reporter could pass on only once the lead confirms it."""
-        return self.reported_by is not None and not self.confirmed
-
-    @property
-    def bounded_by(self) -> AgencyCode | None:
-        """For no more than whose reach it holds: of who reported it, until the lead confirms it; of who overrode
-        consent in another's case. None: for all that it names."""
-        return self.reported_by if self.is_reported else self.made_by
-
-    def covers(self, agency: AgencyCode, kind: AgencyKind, at: datetime, passed_on: bool = False) -> bool:
-        """Whether this names the agency, or its kind, and stands at that time. `passed_on`: for what the agency passed
-        on to others."""
-        if not self.live or self.held or (self.expires_at is not None and at >= self.expires_at):
-            return False
-        if not self.names(agency, kind) or (agency in self.left and not passed_on):
-            return False
-        return not {agency, f"kind:{kind}"} & (self.stopped | self.refused)
-
-    def names(self, agency: AgencyCode, kind: AgencyKind) -> bool:
-        """Whether this names the agency, or its kind."""
-        return agency in self.recipients or f"kind:{kind}" in self.recipients
 
 
 class Referral(Struct, frozen=True):
@@ -375,10 +305,8 @@ class Case(Struct, frozen=True):
         empty."""
         found = NOTHING
         for consent in self.consents.values():
-            if consent.bounded_by is not None or not consent.covers(agency, kind, at):
-                continue
-            if purpose is None or purpose in consent.purposes:
-                found |= consent.compartments | {Compartment.COORDINATION}
+            if consent.bounded_by is None:
+                found |= consent.gives(agency, kind, at, purpose)
         return found
 
     def open_referrals_to(self, agency: AgencyCode) -> Iterable[Referral]:

@@ -11,29 +11,36 @@ What is shared without consent is no consent of hers, and no stop ends it (overr
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from functools import reduce
+from typing import Annotated, Any
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from ..codes import AgencyKind, ConsentBy, StopAbout, Urgency
-from ..compartment import Coordination, Psychosocial
-from ..declaring import Step, field, happened, name_fields, unchanged
+from ..codes import AgencyKind, ConsentBy, Purpose, StopAbout, Urgency
+from ..compartment import Compartment, CompartmentWord, Coordination, Psychosocial
+from ..declaring import Step, field, happened, name_fields, not_asked, unchanged
 from ..fact import Act, AgencyCode, ConsentId, Fact, Recipient, ReferralId, Short, StopId, Text, recorded
-from ..field_words import VERSION_OF_TIMES
+from ..field_words import NOT_SHARED, VERSION_OF_TIMES
 from ..pathways import CONSENT_TIMES
 from ..persistent import put
 from ..refusal import AlreadyDone
 from ..standing.relations import Relation
 from ..standing.rows import Since, Thing
 from ..words import Words
+from .consent import No
 from .evolving import applies
 from .speaking import is_same
-from .state import EMPTY, Case, Consent, Part, Referral
+from .state import EMPTY, Case, Consent, Part, Referral, compartments_named
 from .waiting import waits
 
 R = Relation
+
+SomeCompartments = Annotated[frozenset[CompartmentWord], Meta(min_length=1)]
+SomePurposes = Annotated[frozenset[Purpose], Meta(min_length=1)]
+WHOLE = not_asked("compartments", "purposes")
+"""How it is read where nobody could say that it is about a part: as all of it."""
 
 
 @happened(
@@ -45,8 +52,8 @@ R = Relation
     means="Penyintas, atau yang berbicara baginya, berkata: berhenti. Berlaku segera bagi instansi yang mencatatnya, "
     "dan seluruhnya bila penanggung jawab yang mencatat; selebihnya menunggu penanggung jawab sampai `answer_by`.",
     step=Step.CONSENT,
-    earlier=(unchanged,),
-    calls={"rule": VERSION_OF_TIMES},
+    earlier=(unchanged, WHOLE),
+    calls={"rule": VERSION_OF_TIMES, "compartments": NOT_SHARED},
 )
 class SharingStopped(Fact, frozen=True, kw_only=True, tag="case.SharingStopped"):
     """The survivor, or who speaks for her, said stop. It holds at once for the agency that recorded it, and as a whole
@@ -58,6 +65,10 @@ class SharingStopped(Fact, frozen=True, kw_only=True, tag="case.SharingStopped")
     """Empty: nobody wrote down who."""
     consent: Coordination[ConsentId | None] = None
     recipients: Coordination[frozenset[Recipient]] = frozenset()
+    compartments: Coordination[SomeCompartments | None] = None
+    """What is to stop; None: all."""
+    purposes: Coordination[SomePurposes | None] = None
+    """For what; None: for anything."""
     answer_by: Coordination[datetime | None] = None
     rule: Coordination[Short | None] = None
     """The version of the times that `answer_by` follows."""
@@ -73,6 +84,9 @@ class Heard(Struct, frozen=True):
     said_at: datetime
     consent: ConsentId | None
     recipients: frozenset[Recipient]
+    compartments: frozenset[Compartment] | None
+    purposes: frozenset[Purpose] | None
+    """None: all that is known, and for anything."""
     author: AgencyCode | None
     """Who recorded it."""
     answer_by: datetime | None
@@ -94,26 +108,34 @@ class Heard(Struct, frozen=True):
 
     def says_the_same(self, other: "Heard") -> bool:
         """Whether it is by the same agency, of the same, as said by the same."""
-        return (self.author, self.about, self.said_by, self.consent, self.recipients) == (
-            *(other.author, other.about, other.said_by, other.consent, other.recipients),
+        return all(
+            getattr(self, said) == getattr(other, said)
+            for said in ("author", "about", "said_by", "consent", "recipients", "compartments", "purposes")
         )
 
-    def stops(self, consent: Consent) -> frozenset[str]:
-        """Which agencies and kinds of them it takes a consent from; nobody where it is not about that, or she agreed
-        later."""
+    def stops(self, consent: Consent) -> No | None:
+        """What it takes from a consent; None where it is not about that, or she agreed later."""
         if not consent.live or consent.override:
-            return frozenset()
+            return None
         if consent.given_at is not None and consent.given_at > self.said_at:
-            return frozenset()
+            return None
+        if self.compartments is not None and self.compartments.isdisjoint(consent.content):
+            return None
+        if self.purposes is not None and self.purposes.isdisjoint(consent.purposes):
+            return None
         match self.about:
             case StopAbout.EVERYTHING:
-                return consent.recipients
+                return self.no_to(consent.recipients)
             case StopAbout.CONSENT:
-                return consent.recipients if consent.id == self.consent else frozenset()
+                return self.no_to(consent.recipients) if consent.id == self.consent else None
             case StopAbout.RECIPIENTS:
-                return self.recipients
+                return self.no_to(self.recipients)
             case StopAbout.OURS:
-                return frozenset({self.author}) if self.author is not None else frozenset()
+                return self.no_to(frozenset({self.author})) if self.author is not None else None
+
+    def no_to(self, to: frozenset[str]) -> No:
+        """What it says of these agencies, and kinds of them."""
+        return No(to, self.compartments, self.purposes)
 
     def is_said_by_who_may(self, consent: Consent) -> bool:
         """Whether who said it can take that back: she herself, or who gave it without her. Who gave it along with her,
@@ -156,8 +178,14 @@ def sharing_stopped(case: Case, event: SharingStopped, author: AgencyCode | None
 def stopped_for_good(case: Case, id: StopId, at: datetime) -> Case:
     """The case after the lead confirmed a stop: all of it holds."""
     heard = case.of(Stops).heard[id]
-    consents = (_stopped(_answered(c, id), heard.stops(c)) for c in case.consents.values())
-    return _changed(_with(case, replace(heard, answered_at=at, confirmed=True)), consents)
+
+    def stopped(consent: Consent) -> Consent:
+        no = heard.stops(consent)
+        return _stopped(_answered(consent, id), no) if no is not None else _answered(consent, id)
+
+    return _changed(
+        _with(case, replace(heard, answered_at=at, confirmed=True)), (stopped(c) for c in case.consents.values())
+    )
 
 
 def not_stopped(case: Case, id: StopId, at: datetime) -> Case:
@@ -171,7 +199,8 @@ def as_recorded(case: Case, consent: Consent) -> Consent:
     """A consent that is recorded now, in this case: what she took back after she gave it, it does not give again."""
     for heard in case.of(Stops).heard.values():
         if consent.given_at is not None and consent.given_at < heard.said_at:
-            consent = _stopped(consent, heard.stops(consent)) if heard.confirmed else _taken_up(case, heard, consent)
+            no = heard.stops(consent) if heard.confirmed else None
+            consent = _stopped(consent, no) if no is not None else _taken_up(case, heard, consent)
     return consent
 
 
@@ -189,12 +218,9 @@ def as_if_answered(case: Case, referral: Referral | None = None) -> Case:
     concerned = {referral.sender, referral.recipient, case.lead} if referral is not None else set()
     heard = case.of(Stops).heard
 
-    def counted(consent: Consent) -> frozenset[str]:
-        of = (words for id, words in consent.waiting.items() if not urgent or heard[id].author in concerned)
-        return frozenset[str]().union(*of)
-
     def answered(consent: Consent) -> Consent:
-        stopped = _stopped(consent, counted(consent))
+        counted = (no for id, no in consent.waiting.items() if not urgent or heard[id].author in concerned)
+        stopped = reduce(_stopped, counted, consent)
         return replace(stopped, held=True) if consent.doubted and not urgent else stopped
 
     return _changed(case, (answered(c) for c in case.consents.values() if c.waiting or c.doubted))
@@ -205,14 +231,12 @@ def touched(case: Case, id: StopId) -> Mapping[AgencyCode, AgencyKind]:
     recorded it."""
     heard = case.of(Stops).heard[id]
     waiting = [(c, c.waiting[id]) for c in case.consents.values() if id in c.waiting]
-    passed = _passed_on(case, heard.author) if any(heard.author in words for _, words in waiting) else frozenset()
+    passed = _passed_on(case, heard.author) if any(heard.author in no.to for _, no in waiting) else frozenset()
     return {
         agency: kind
         for agency, kind in case.participants().items()
         if agency != heard.author
-        and (
-            agency in passed or any(c.names(agency, kind) and {agency, f"kind:{kind}"} & words for c, words in waiting)
-        )
+        and (agency in passed or any(c.names(agency, kind) and {agency, f"kind:{kind}"} & no.to for c, no in waiting))
     }
 
 
@@ -232,7 +256,7 @@ def said_in_other_file(case: Case, stop: StopId, said: SharingStopped, act: Act)
     event = replace(said, stop=stop, answer_by=None, rule=None, remark=None)
     heard = _heard(event, act.agency)
     known = stop in case.of(Stops).heard or said.about is StopAbout.CONSENT
-    return None if known or not any(heard.stops(consent) for consent in case.consents.values()) else event
+    return None if known or not any(map(heard.stops, case.consents.values())) else event
 
 
 def hear(case: Case, about: StopAbout, command: Fact, act: Act, reports: bool, **more: Any) -> SharingStopped:
@@ -274,6 +298,8 @@ def _heard(event: SharingStopped, author: AgencyCode | None) -> Heard:
         said_at=event.occurred_at,
         consent=event.consent,
         recipients=event.recipients,
+        compartments=_all_where_coordination(event.compartments),
+        purposes=event.purposes,
         author=author,
         answer_by=event.answer_by,
     )
@@ -281,33 +307,43 @@ def _heard(event: SharingStopped, author: AgencyCode | None) -> Heard:
 
 def _taken_up(case: Case, heard: Heard, consent: Consent) -> Consent:
     """A consent after a stop that was just said."""
-    words = heard.stops(consent)
-    if not words or not heard.is_said_by_who_may(consent):
+    no = heard.stops(consent)
+    if no is None or not heard.is_said_by_who_may(consent):
         return consent
     if heard.by_lead:
-        return _stopped(consent, words)
+        return _stopped(consent, no)
     author, kind = heard.author, heard.kind
     if author is None:
         return consent
-    if kind is not None and consent.names(author, kind) and {author, f"kind:{kind}"} & words:
-        consent = replace(consent, left=consent.left | {author})
+    if kind is not None and consent.names(author, kind) and {author, f"kind:{kind}"} & no.to:
+        consent = replace(consent, left=(*consent.left, replace(no, to=frozenset({author}))))
     if consent.reported_by == author and not consent.confirmed and not emergencies_of_others(case, author):
-        return _stopped(consent, words)
-    rest = words - consent.left - consent.stopped or (words & consent.left and _passed_on(case, author))
-    return replace(consent, waiting=put(consent.waiting, heard.id, words)) if heard.waits and rest else consent
+        return _stopped(consent, no)
+    cells, left = consent.touched([no]), consent.touched(consent.left)
+    rest = cells - left - consent.touched(consent.stopped) or (cells & left and _passed_on(case, author))
+    return replace(consent, waiting=put(consent.waiting, heard.id, no)) if heard.waits and rest else consent
 
 
-def _stopped(consent: Consent, words: frozenset[str]) -> Consent:
-    if words <= consent.stopped:
+def _stopped(consent: Consent, no: No) -> Consent:
+    before = consent.touched(consent.stopped)
+    if consent.touched([no]) <= before:
         return consent
-    stopped = consent.stopped | words
-    return replace(consent, stopped=stopped, live=consent.live and not consent.recipients <= stopped)
+    stopped = (*consent.stopped, no)
+    after = consent.touched(stopped)
+    named = consent.touched([No(consent.recipients)])
+    return replace(consent, stopped=stopped, live=consent.live and not named <= after)
+
+
+def _all_where_coordination(compartments: frozenset[str] | None) -> frozenset[Compartment] | None:
+    """What is said no to: coordination goes with whatever is known, so who refuses it refuses all."""
+    named = compartments_named(compartments or ())
+    return None if not named or Compartment.COORDINATION in named else named
 
 
 def _answered(consent: Consent, id: StopId) -> Consent:
     if id not in consent.waiting:
         return consent
-    return replace(consent, waiting={stop: words for stop, words in consent.waiting.items() if stop != id})
+    return replace(consent, waiting={stop: no for stop, no in consent.waiting.items() if stop != id})
 
 
 def _with(case: Case, heard: Heard) -> Case:

@@ -15,7 +15,7 @@ the lead step by step, and steps that lead in a circle pass on nothing.
 What was shared for one purpose is opened for that purpose (`SERVES`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
 
@@ -115,8 +115,9 @@ class Reaches:
         """What consent lets an agency know, whether it takes part or not."""
         found = NONE
         for consent in self.case.consents.values():
-            if consent.covers(agency, kind, self._now) and any(serves(used_for, p) for p in consent.purposes):
-                found |= self._given(consent, used_for)
+            for purpose in consent.purposes:
+                if serves(used_for, purpose) and (gives := consent.gives(agency, kind, self._now, purpose)):
+                    found |= self._bounded(consent, (purpose,)).only(gives)
         return found
 
     def carried(self, referral: Referral, kind: AgencyKind, passed_on: bool = False) -> Words:
@@ -152,21 +153,22 @@ class Reaches:
         """What the referral is for, as far as a consent covers that for its purpose alone."""
         found = NONE
         for consent in self.case.consents.values():
-            covers = consent.covers(referral.recipient, kind, self._now, passed_on)
-            if covers and referral.purpose in consent.purposes:
-                found |= self._given(consent, referral.purpose)
+            if gives := consent.gives(referral.recipient, kind, self._now, referral.purpose, passed_on):
+                found |= self._given(consent, referral.purpose).only(gives)
         return found.only(referral.compartments | COORDINATION)
 
     def _given(self, consent: Consent, used_for: Purpose | None) -> Words:
-        """What a consent gives to whom it names."""
+        """What a consent gives to whom it names, who say no to nothing of it."""
+        return self._bounded(consent, [p for p in consent.purposes if serves(used_for, p)])
+
+    def _bounded(self, consent: Consent, purposes: Iterable[Purpose]) -> Words:
         named = consent.compartments | COORDINATION
         bound = consent.bounded_by
         if bound is None:
             return Words(named)
         passed = NONE
-        for purpose in consent.purposes:
-            if serves(used_for, purpose):
-                passed |= self._passing(bound, purpose)
+        for purpose in purposes:
+            passed |= self._passing(bound, purpose)
         return Words(of={bound: named}) | passed.only(named)
 
     def _passed(self, referral: Referral) -> Words:

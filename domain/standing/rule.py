@@ -231,10 +231,8 @@ def _for_the_law(case: Case, referral: Referral) -> frozenset[Relation]:
 def _lets_for_the_law(consent: Consent, referral: Referral) -> bool:
     """Whether a consent that the lead heard, or confirmed, lets that recipient know for a legal purpose. One that ran
     out ends as that is recorded."""
-    agency, kind = referral.recipient, referral.recipient_kind
-    stopped = consent.left | consent.stopped | consent.refused
-    stands = consent.live and not consent.held and consent.bounded_by is None and not {agency, f"kind:{kind}"} & stopped
-    return stands and Purpose.LEGAL in consent.purposes and consent.names(agency, kind)
+    left = consent.leaves(referral.recipient, referral.recipient_kind, Purpose.LEGAL)
+    return consent.bounded_by is None and bool(left)
 
 
 def is_the_leads(case: Case, act: Act) -> bool:

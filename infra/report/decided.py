@@ -10,6 +10,7 @@ from .pen import Pen
 
 MOST = 4
 """Sentences of one kind on the first page; it says how many more there are."""
+ABOUT = ("about", "compartments", "purposes")
 STOPPED = {"case.ReferralHeld", "case.ReferralCancelled"}
 
 
@@ -30,7 +31,7 @@ def _stop(pen: Pen, facts: ReportFacts, stop: Event) -> str:
     due = stop.said("answer_by")
     said = words.stop_asked.format(
         number=pen.number.of(str(id)),
-        about=_within(_value(pen, stop, "about")),
+        about=_within(", ".join(_value(pen, stop, said) for said in ABOUT if stop.said(said) is not None)),
         who=_within(_value(pen, stop, "said_by")),
         at=time(stop.recorded_at),
         agency=pen.read.name(stop.agency),

@@ -199,6 +199,8 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
         "consent": an_id("consent"),
         "given_by": frozenset({k.ConsentBy.SURVIVOR}),
         "asked_for": frozenset({"rsud", "kind:police"}),
+        "compartments": frozenset({"health"}),
+        "purposes": frozenset({k.Purpose.LEGAL}),
         "remark": "not now",
         "by_alleged": False,
     },

@@ -43,19 +43,23 @@ from rujukan.domain.case.holds import HoldLifted
 from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer, LeadTransferAccepted
 from rujukan.domain.case.merging import MergeCase, MergerTold, SeparateCase
 from rujukan.domain.case.staffing import CarryExclusion, EndExclusion, ExcludePerson, PersonExcluded
+from rujukan.domain.case.stopping import ConfirmStop, StopSharing
 from rujukan.domain.casefile.deciding import derived
 from rujukan.domain.casefile.emergency import misjudged
 from rujukan.domain.casefile.staff import Staff
 from rujukan.domain.casefile.state import Case, Status
 from rujukan.domain.codes import (
     AgencyKind,
+    ConsentBy,
     ErasureBasis,
     GlassVerdict,
     HoldEnd,
     HoldKind,
+    Obtained,
     ReferralStatus,
     Role,
     Service,
+    StopAbout,
 )
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Knowledge
@@ -635,6 +639,24 @@ def test_a_separated_file_stays_with_who_leads_it(desk: Desk) -> None:
     desk.separate(A)
     desk.hand_on(B, "lbh")
     assert (desk.case(A).lead, desk.case(B).lead) == ("uptd-ppa", "lbh")
+
+
+# What she said ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("said_by", [ConsentBy.SURVIVOR, ConsentBy.CAREGIVER])
+def test_what_of_it_she_stopped_in_one_file_stops_in_all_of_them_and_no_more(desk: Desk, said_by: ConsentBy) -> None:
+    desk.merge(A, B)
+    stop, word = an_id("stop"), {"about": StopAbout.EVERYTHING, "compartments": frozenset({"health"})}
+    before = {file: desk.case(file).shareable("rsud", AgencyKind.HEALTH, desk.now) for file in (A, B)}
+    said = say(StopSharing, stop=stop, said_by=frozenset({said_by}), **word)
+    desk.says(said, desk.by("uptd-ppa", Role.CASE_WORKER), B)
+    if said_by is ConsentBy.CAREGIVER:  # the lead asks her, and she says so
+        says = {"given_by": frozenset({ConsentBy.SURVIVOR}), "obtained": Obtained.VERBAL}
+        desk.says(say(ConfirmStop, stop=stop, **says), desk.by("uptd-ppa", Role.CASE_WORKER), B)
+    for file in (A, B):
+        after = desk.case(file).shareable("rsud", AgencyKind.HEALTH, desk.now)
+        assert before[file] - after == {Compartment.HEALTH}
 
 
 # What was judged -------------------------------------------------------------------------------------------------

@@ -2,21 +2,25 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import example
 from hypothesis import given as forall
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from story import (
     C1,
     C2,
     C3,
+    DAY,
     HOUR,
     LEAD,
     NETWORK,
     NOON,
     SCHOOL,
     When,
+    act,
     an_id,
     brought_to,
     given,
@@ -28,6 +32,7 @@ from story import (
 )
 
 from rujukan.domain.case.ages import AssessAge
+from rujukan.domain.case.confirming import ConfirmConsent
 from rujukan.domain.case.consents import ConsentGiven, ConsentNarrowed, ConsentWithdrawn, GiveConsent, RefuseConsent
 from rujukan.domain.case.identity import IdentifySurvivor
 from rujukan.domain.case.incidents import AllegedPerpetratorRecorded, RecordAllegedPerpetrator
@@ -46,7 +51,7 @@ from rujukan.domain.casefile.evolving import said as as_said
 from rujukan.domain.casefile.speaking import SaidWithoutEffect, Speaking
 from rujukan.domain.casefile.state import Case
 from rujukan.domain.casefile.stopping import SharingStopped, Stops, as_if_answered
-from rujukan.domain.codes import AgeGroup, AgencyKind, ConsentBy, Obtained, ReferralStatus, Service, StopAbout
+from rujukan.domain.codes import AgeGroup, AgencyKind, ConsentBy, Obtained, Purpose, ReferralStatus, Service, StopAbout
 from rujukan.domain.fact import Act, Fact
 from rujukan.domain.persons import AgeBasis, Capacity, SetAside
 from rujukan.domain.refusal import ConsentFromWrongPerson, Invalid
@@ -163,65 +168,161 @@ def test_a_no_that_a_school_heard_waits_for_the_lead_and_the_lead_s_answer_decid
     assert reaches(after(case, confirm, at=2 * HOUR), "rsud") == set()
 
 
-def a_part_of_it() -> list[Fact]:
+def a_part_of_it(to: str = "disdik", service: Service = Service.EDUCATION) -> list[Fact]:
     """The school takes part."""
-    gave = say(
-        ConsentGiven, **scope(C3, to="disdik", of=("incident",)), given_by=frozenset({B.PARENT}), obtained="written"
-    )
-    return [
-        gave,
-        *brought_to(ReferralStatus.IN_PROGRESS, to="disdik", of=("incident",), service=Service.EDUCATION),
-    ]
+    gave = say(ConsentGiven, **scope(C3, to=to, of=("incident",)), given_by=frozenset({B.PARENT}), obtained="written")
+    return [gave, *brought_to(ReferralStatus.IN_PROGRESS, to=to, of=("incident",), service=service)]
 
 
 # In any order --------------------------------------------------------------------------------------------------------
 
-TO = st.frozensets(st.sampled_from(sorted(KINDS)), min_size=1)
+Cell = tuple[str, str, Purpose]
+KIND_OF = {**KINDS, "klinik": AgencyKind.HEALTH}
+"""The clinic is never named: it is of the hospital's kind."""
+OF, FOR = ("health", "incident"), (Purpose.CARE, Purpose.LEGAL)
+TO = st.frozensets(st.sampled_from([*sorted(KINDS), "kind:health"]), min_size=1, max_size=3)
+SOME_OF, SOME_FOR = (st.frozensets(st.sampled_from(some), min_size=1) for some in (OF, FOR))
+
+
+class Word(NamedTuple):
+    """Somebody says something of these agencies, compartments and purposes; None: of all that there are."""
+
+    word: str
+    to: frozenset[str] = frozenset()
+    of: frozenset[str] | None = None
+    purposes: frozenset[Purpose] | None = None
+
+    @property
+    def cells(self) -> frozenset[Cell]:
+        return frozenset(
+            (agency, compartment, purpose)
+            for agency, kind in KIND_OF.items()
+            for compartment in self.of or OF
+            for purpose in self.purposes or FOR
+            if {agency, f"kind:{kind}"} & self.to
+        )
+
+
+YES = ("yes", "others", "others, and she assents", "a colleague says that she did")
 WORDS = st.lists(
     st.one_of(
-        st.tuples(st.sampled_from(("no", "yes", "others", "others, and she assents")), TO),
-        st.tuples(st.just("two decide"), st.just(frozenset[str]())),
+        st.builds(Word, st.sampled_from(("no", "stop")), TO, st.none() | SOME_OF, st.none() | SOME_FOR),
+        st.builds(Word, st.sampled_from(YES), TO, SOME_OF, SOME_FOR),
+        st.builds(Word, st.sampled_from(("two decide", "she says the same"))),
     ),
-    max_size=7,
+    max_size=8,
 )
+COLLEAGUE = act("lbh")
+SHE_SAID = {"given_by": frozenset({B.SURVIVOR}), "obtained": Obtained.VERBAL}
+
+
+def knows(case: Case) -> set[Cell]:
+    """Each cell that consent gives somebody."""
+    return {
+        (agency, compartment.word, purpose)
+        for agency, kind in KIND_OF.items()
+        for purpose in FOR
+        for compartment in case.shareable(agency, kind, NOON + DAY, purpose)
+        if compartment.word in OF
+    }
 
 
 @forall(WORDS)
-def test_the_last_word_that_is_hers_counts_until_two_people_decide(words: list[tuple[str, frozenset[str]]]) -> None:
-    """Told again without consents: of each agency, what she said last, and who may know."""
-    case, hers, know = the_case(*of(A.YOUNGER_ADOLESCENT)), dict[str, bool](), set[str]()
-    waits: list[frozenset[str]] = []
-    for n, (word, to) in enumerate(words, 1):
-        at, id = n * HOUR, an_id(f"word {n}")
-        if word == "no":
-            command: Fact = say(
-                RefuseConsent, NOON + at, consent=id, given_by=frozenset({B.SURVIVOR}), asked_for=frozenset(to)
-            )
-            hers |= dict.fromkeys(to, False)
-            know -= to
-            waits = [left for each in waits if (left := each - to)]
-        elif word == "two decide":
-            ids = frozenset(held(case, NOON + at))
-            if not ids:
-                continue
-            command = say(DecideBestInterest, NOON + at, decision=id, outweighs=ids, reason="it is best for her")
-            know |= frozenset[str]().union(*waits)
-            waits = []
-        else:
-            by = {"yes": B.SURVIVOR}.get(word, B.PARENT)
-            more = {"yes": WHY, "others": ASLEEP}.get(word, {"child_assent": True})
-            command = say(
-                GiveConsent, NOON + at, **scope(id, to=to), given_by=frozenset({by}), obtained="written", **more
-            )
-            if word == "others":
-                no = frozenset(a for a in to if hers.get(a) is False)
-                know |= to - no
-                waits += [no] if no else []
-            else:
-                hers |= dict.fromkeys(to, True)
-                know |= to
-        case = after(case, command, at=at)
-    assert reaches(case) == know
+@example(
+    [
+        Word("no", frozenset({"rsud"})),
+        Word("yes", frozenset({"rsud"}), frozenset({"incident"}), frozenset(FOR)),
+        Word("others", frozenset({"rsud"}), frozenset(OF), frozenset(FOR)),
+    ]
+)
+@example(
+    [
+        Word("no", frozenset({"disdik"}), frozenset({"health"})),
+        Word("others", frozenset({"disdik"}), frozenset(OF), frozenset(FOR)),
+    ]
+)
+@example(
+    [
+        Word("no", frozenset({"kind:health"})),
+        Word("yes", frozenset({"rsud"}), frozenset({"health"}), frozenset({Purpose.CARE})),
+        Word("others", frozenset({"rsud", "kind:health"}), frozenset(OF), frozenset(FOR)),
+    ]
+)
+@example(
+    [
+        Word("stop", frozenset({"rsud"}), frozenset({"health"})),
+        Word("a colleague says that she did", frozenset({"rsud"}), frozenset(OF), frozenset(FOR)),
+        Word("others", frozenset({"rsud"}), frozenset(OF), frozenset(FOR)),
+        Word("she says the same"),
+    ]
+)
+def test_of_each_cell_the_last_word_that_is_hers_decides_until_two_people_do(words: list[Word]) -> None:
+    """Told again without consents: of each agency, compartment and purpose, what she said last, and who may know."""
+    case = the_case(*of(A.YOUNGER_ADOLESCENT), *a_part_of_it("lbh", Service.LEGAL_AID))
+    hers, know = dict[Cell, bool](), set[Cell]()
+    waits, reported = list[frozenset[Cell]](), dict[Any, frozenset[Cell]]()
+    for n, word in enumerate(words, 1):
+        at, id, cells, by = n * HOUR, an_id(f"word {n}"), word.cells, LEAD
+        about = {"compartments": word.of, "purposes": word.purposes}
+        match word.word:
+            case "no" | "stop":
+                how: dict[str, Any] = {"consent": id, "given_by": frozenset({B.SURVIVOR}), "asked_for": word.to}
+                if word.word == "stop":
+                    how = {"stop": id, "about": StopAbout.RECIPIENTS, "recipients": word.to}
+                    how["said_by"] = frozenset({B.SURVIVOR})
+                command: Fact = say(RefuseConsent if word.word == "no" else StopSharing, NOON + at, **how, **about)
+                hers |= dict.fromkeys(cells, False)
+                know -= cells
+                waits = [left for each in waits if (left := each - cells)]
+                reported = {each: left - cells for each, left in reported.items()}
+            case "two decide":
+                if not (ids := frozenset(held(case, NOON + at))):
+                    assert not waits
+                    continue
+                command = say(DecideBestInterest, NOON + at, decision=id, outweighs=ids, reason="it is best for her")
+                know |= frozenset[Cell]().union(*waits)
+                waits = []
+            case "she says the same":
+                waiting = [each for each in reported if case.consents[each].live]
+                if not waiting:
+                    continue
+                command = say(ConfirmConsent, NOON + at, consent=waiting[0], **SHE_SAID)
+                said = reported.pop(waiting[0])
+                hers |= dict.fromkeys(said, True)
+                know |= said
+            case _:
+                who = B.PARENT if word.word.startswith("others") else B.SURVIVOR
+                more = WHY if who is B.SURVIVOR else ASLEEP if word.word == "others" else {"child_assent": True}
+                given_by = {"given_by": frozenset({who}), "obtained": Obtained.WRITTEN, **more}
+                command = say(
+                    *(GiveConsent, NOON + at), consent=id, recipients=word.to, expires_at=None, **about, **given_by
+                )
+                if word.word == "others":
+                    no = frozenset(cell for cell in cells if hers.get(cell) is False)
+                    know |= cells - no
+                    waits += [no] if no else []
+                elif who is B.SURVIVOR and word.word != "yes":
+                    by = COLLEAGUE
+                    reported[id] = cells
+                else:
+                    hers |= dict.fromkeys(cells, True)
+                    know |= cells
+        case = after(case, command, by=by, at=at)
+        assert knows(case) == know
+
+
+def test_what_she_narrowed_or_took_back_is_a_no_to_just_that() -> None:
+    """A parent agrees to all of it for her, later."""
+    both = say(ConsentGiven, **scope(C3, of=OF, purposes=FOR), given_by=frozenset({B.SURVIVOR}), obtained="written")
+    parent = replace(agrees(B.PARENT, **ASLEEP), compartments=frozenset(OF), purposes=frozenset(FOR))
+    narrowed = say(ConsentNarrowed, **scope(C3, of=("incident",), purposes=FOR))
+    back = say(ConsentWithdrawn, consent=C3)
+    all_of_it = Word("others", frozenset({"rsud"})).cells
+    health = Word("no", frozenset({"rsud"}), frozenset({"health"})).cells
+    assert knows(after(the_case(*of(A.SCHOOL_CHILD), both, narrowed), parent)) == all_of_it - health
+    only_incident = replace(both, compartments=frozenset({"incident"}))
+    assert knows(after(the_case(*of(A.SCHOOL_CHILD), only_incident, back), parent)) == health
+    assert knows(after(the_case(*of(A.SCHOOL_CHILD), both, narrowed, back), parent)) == set()
 
 
 # Who was set aside ---------------------------------------------------------------------------------------------------

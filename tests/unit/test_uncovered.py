@@ -15,6 +15,7 @@ from story import (
     R2,
     SUPERVISOR,
     SYSTEM,
+    When,
     act,
     an_id,
     brought_to,
@@ -33,6 +34,7 @@ from story import (
 )
 
 from rujukan.domain.case import decide
+from rujukan.domain.case.confirming import ConfirmConsent, ConsentConfirmed
 from rujukan.domain.case.consents import ConsentGiven, ConsentReported, GiveConsent
 from rujukan.domain.case.erasure import ErasureRequested, RequestErasure
 from rujukan.domain.case.fulfilment import ReferralHeld, ResumeReferral
@@ -187,13 +189,15 @@ def test_what_covers_it_again_by_then_is_the_answer(status: ReferralStatus) -> N
     given(*uncovered, on_a_ground).when_raised(EFFECT, DAY).then(replace(ANSWERED, occurred_at=NOON + DAY))
 
 
-def test_what_its_recipient_heard_of_her_answers_it() -> None:
-    """It says so at once, and the lead, which asks her, ends it again if she says no."""
+def test_what_its_sender_heard_of_her_answers_it_once_she_says_so_to_the_lead() -> None:
+    """She took it back: another's word that she agrees again is not hers."""
     sent_on = [(event, "rsud") for event in brought_to(S.IN_PROGRESS, R2, sender="rsud", **PLACES["psikolog"])]
     running = [*referred(), (incident(), "rsud"), consent(C2, to="psikolog"), *sent_on, withdrawn(C2), ANNOUNCED]
     heard = {"given_by": frozenset({ConsentBy.SURVIVOR}), "obtained": Obtained.VERBAL}
     answer = say(GiveConsent, **scope(C3, to="psikolog"), **heard)
-    given(*running).when(answer, by=act("rsud")).then_only(ConsentReported, UncoveredEndAnswered)
+    case = given(*running).when(answer, by=act("rsud")).then_only(ConsentReported)
+    confirm = say(ConfirmConsent, consent=C3, **heard)
+    When(case, confirm, LEAD, NETWORK).then_only(ConsentConfirmed, UncoveredEndAnswered)
 
 
 def test_what_ended_otherwise_is_ended_by_no_announcement() -> None:
