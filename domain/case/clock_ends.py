@@ -72,6 +72,12 @@ BY_NO_REFERRAL = Words(
     "harus dikosongkan: kewajiban ini tidak dibuktikan dengan rujukan; sebutkan dokumen (`document`) atau alasannya",
     "be left out: no referral meets this duty; name a document, or the grounds",
 )
+ACCEPTED_SINCE = Words(
+    "harus yang disanggupi sejak kewajiban itu mulai: yang disanggupi sebelumnya tidak membuktikannya; sebutkan "
+    "dokumen (`document`) atau alasannya",
+    "be one that was accepted since the duty began: what was accepted before shows nothing of it; name a document, or "
+    "the grounds",
+)
 
 
 def _attached(case: Case, id: DocumentId) -> Document | None:
@@ -108,14 +114,14 @@ def _is_unshown(command: "MeetClock", case: Case, own: bool) -> bool:
     extent=Extent.OWN_WORDS,
     answers=(MET_CLOCK,),
     means="Menyatakan bahwa tindakan yang dibatasi waktunya telah dilakukan di luar sistem. Kewajiban menurut "
-    "undang-undang: sebutkan dokumen, atau rujukan yang disanggupi, yang membuktikannya; bila tidak ada, alasannya, "
-    "yang disetujui orang lain di instansi penanggung jawab.",
+    "undang-undang: sebutkan dokumen, atau rujukan yang disanggupi sejak kewajiban itu mulai, yang membuktikannya; "
+    "bila tidak ada, alasannya, yang disetujui orang lain di instansi penanggung jawab.",
     tag="work",
 )
 class MeetClock(Fact, frozen=True, kw_only=True):
     """Say that what a clock waits for was done outside the system. Of a duty of law, say what shows it: a document of
-    the case, or a referral that the police, court or LPSK accepted; or the grounds, which another person of the lead
-    approves."""
+    the case, or a referral that the police, court or LPSK accepted since the duty began; or the grounds, which another
+    person of the lead approves."""
 
     clock: Coordination[ClockId]
     document: Coordination[DocumentId | None] = None
@@ -228,6 +234,8 @@ def _require_accepted(referral: Referral, clock: Clock) -> None:
     if referral.recipient_kind is not kind or referral.accepted_at is None:
         must = Words(f"harus yang disanggupi oleh: {kind.id}", f"be one that was accepted by: {kind.en}")
         raise Invalid(field="referral", must=must)
+    if clock.starts_at is not None and referral.accepted_at < clock.starts_at:
+        raise Invalid(field="referral", must=ACCEPTED_SINCE)
 
 
 @decides.register

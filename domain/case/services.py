@@ -10,7 +10,7 @@ from ..casefile.clocks import CARE_ENDS, CLOCK, CONCERNED, MET_CLOCKS, met
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.moves import REFERRAL, is_machine_s
-from ..casefile.state import Case
+from ..casefile.state import Case, Clock
 from ..casefile.windows import follow_ups, is_for
 from ..codes import ReferralStatus, Service
 from ..compartment import Coordination, Health
@@ -116,7 +116,7 @@ def deliver_service(command: DeliverService, case: Case, act: Act, network: Netw
             raise Invalid(field="meets", must=OF_LAW)
     in_clear = tuple(id for id in command.meets if case.clocks[id].duty not in CARE_ENDS)
     gave = command.gave or frozenset()
-    given = [c for c in case.clocks.values() if c.runs and any(is_for(c, need) for need in gave)]
+    given = [c for c in case.clocks.values() if c.runs and _since(c, command) and any(is_for(c, need) for need in gave)]
     by_need = [clock.id for clock in given if may(Way.MEET, clock, case, act)]
     cared = {need for need in gave if gives_care(case, act) or any(is_for(case.clocks[id], need) for id in by_need)}
     return [
@@ -124,6 +124,11 @@ def deliver_service(command: DeliverService, case: Case, act: Act, network: Netw
         *met((*command.meets, *by_need), command, case, act),
         *follow_ups(cared, command.delivery, command.occurred_at, case),
     ]
+
+
+def _since(clock: Clock, command: DeliverService) -> bool:
+    """Whether it was given since what a clock counts from: what was given before was for something else."""
+    return clock.starts_at is None or command.occurred_at >= clock.starts_at
 
 
 name_fields(

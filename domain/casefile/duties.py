@@ -271,7 +271,7 @@ def _report_begins(case: Case, found: Found, took_over: datetime | None) -> date
 
 def _police_know(case: Case, found: Found) -> tuple[datetime | None, datetime]:
     """When the police received a report of it, or knew; and when what they received was sent."""
-    since = found.since if PATHWAYS[case.pathway].each_incident else None
+    since = _since(found, case)
     if case.lead_kind is AgencyKind.POLICE:
         return since or min(case.opened_at, found.told_at), found.recorded_at
     heard = [
@@ -294,8 +294,13 @@ def _is_accepted(referral: Referral) -> bool:
 def _is_of(referral: Referral, found: Found, case: Case) -> bool:
     """Whether a referral can be a report of that incident: it was sent, or received by a person, since that was
     told."""
-    since = found.since if PATHWAYS[case.pathway].each_incident else None
+    since = _since(found, case)
     return since is None or any(at is not None and at >= since for at in (referral.told_at, referral.answered_at))
+
+
+def _since(found: Found, case: Case) -> datetime | None:
+    """From when on something can be of that incident, by the rules of the case; None: always."""
+    return found.since if PATHWAYS[case.pathway].each_incident else None
 
 
 def _has(case: Case, incident: IncidentId, duty: ClockDuty) -> bool:
@@ -342,8 +347,16 @@ def _met(
     """That duties of these incidents (None: of all) were met."""
     for clock in case.clocks.values():
         of_these = clock.duty in duties and (incidents is None or clock.incident in incidents)
-        if of_these and clock.runs and may(Way.MEET, clock, case, act):
+        if of_these and clock.runs and _can_be_of(clock, at, case) and may(Way.MEET, clock, case, act):
             yield ClockMet(occurred_at=_not_before(clock, at), clock=clock.id, in_time=in_time(clock, at, act.at))
+
+
+def _can_be_of(clock: Clock, at: datetime, case: Case) -> bool:
+    """Whether what was done then can be for the incident of a clock: what was done before somebody told of a later one
+    was for an earlier one. Of the first, what the police did before they had the paper counts, as from when it ran."""
+    found = case.of(Duties).found.get(clock.incident) if clock.incident is not None else None
+    since = _since(found, case) if found is not None else None
+    return since is None or at >= since
 
 
 def _not_before(clock: Clock, at: datetime) -> datetime:

@@ -219,6 +219,23 @@ def test_a_referral_shows_it_that_was_accepted_by_whom_the_law_means(of: ClockDu
             when.refused(Invalid, field="referral")
 
 
+@pytest.mark.parametrize("of", sorted(ACCEPTING))
+def test_what_was_accepted_before_a_duty_began_shows_nothing_of_it(of: ClockDuty) -> None:
+    """The police have her case since a year; of what happened to her last night nobody told them."""
+    to = ACCEPTING[of]
+    there = [consent(to=to, of=("incident",)), *brought_to(S.IN_PROGRESS, to=to, of=("incident",))]
+    accepted = the_case(opened(), *there).referrals[R1].accepted_at
+    assert accepted is not None
+    for began, shows in ((accepted - HOUR, True), (accepted, True), (accepted + HOUR, False)):
+        clock = duty(of, starts_at=began, due_at=NOON + 3 * DAY)
+        command = say(MeetClock, NOON + 2 * DAY, clock=CLOCK, referral=R1)
+        when = given(opened(), *there, clock).when(command, by=later(LEAD, 2 * DAY))
+        if shows:
+            when.then_only(ClockMet)
+        else:
+            when.refused(Invalid, field="referral")
+
+
 def test_what_shows_it_is_there_and_somebody_who_may_know_it_names_it() -> None:
     """A document that one may not open is not there, nor is another's referral."""
     paper, attached = attach(of="psychosocial")

@@ -479,6 +479,54 @@ def test_an_acceptance_of_the_first_meets_no_later_report() -> None:
     assert play.clock(D.REPORT_TO_POLICE, SECOND).runs
 
 
+def told_again() -> Play:
+    """A second rape on day 29, which the police received on day 31; of the first they protect her since day 0."""
+    play = reported_once()
+    again = {**RAPE, "happened_at": NOON + 29 * DAY}
+    play.does("uptd-ppa", RecordIncident, 30 * DAY, **{**incident_fields(**again), "incident": SECOND})
+    second, at = an_id("second report"), NOON + 31 * DAY
+    play.told(
+        draft(second, to="polres", of=("incident",), service=Service.LAW_ENFORCEMENT), sent(second, at), at=at
+    )  # fmt: skip
+    play.does("polres", ReceiveReferral, 31 * DAY + HOUR, referral=second)
+    return play
+
+
+def test_protection_that_was_given_before_she_was_raped_again_meets_no_duty_of_that() -> None:
+    play = told_again()
+    play.does("polres", RecordProtectionOrder, 31 * DAY + 2 * HOUR, **of_order(OrderKind.POLICE))
+    assert play.clock(D.PROTECTION_SV, SECOND).runs
+    of_now = of_order(OrderKind.POLICE) | {"given_at": NOON + 31 * DAY}
+    play.does("polres", RecordProtectionOrder, 31 * DAY + 3 * HOUR, **of_now)
+    assert not play.clock(D.PROTECTION_SV, SECOND).runs, "else nothing could meet it"
+
+
+def test_what_was_asked_before_she_was_raped_again_meets_no_duty_of_that() -> None:
+    play = told_again()
+    of_now = of_order(OrderKind.POLICE) | {"given_at": NOON + 31 * DAY}
+    play.does("polres", RecordProtectionOrder, 31 * DAY + 2 * HOUR, **of_now)
+    late = {"asked": AskedOf.LPSK, "recorded": 31 * DAY + 3 * HOUR}
+    play.does("polres", RequestProtection, 2 * HOUR, **late)
+    assert not play.clock(D.LPSK_REQUEST, FIRST).runs
+    assert play.clock(D.LPSK_REQUEST, SECOND).runs
+
+
+def test_care_that_was_given_before_an_exposure_meets_no_window_of_that() -> None:
+    """The hospital types on day 30 what it gave after the first rape; the second was on day 29."""
+    play = Play()
+    play.does("uptd-ppa", RecordIncident, **incident_fields(**RAPE))
+    play.refers("R1", "rsud", "incident", "health")
+    again = {**RAPE, "happened_at": NOON + 29 * DAY}
+    (first,) = [e.clock for e in play.log if isinstance(e, ClockStarted) and e.need is C.HIV_PEP]
+    play.does("uptd-ppa", RecordIncident, 30 * DAY, **{**incident_fields(**again), "incident": SECOND})
+    (second,) = [e.clock for e in play.log if isinstance(e, ClockStarted) and e.need is C.HIV_PEP and e.clock != first]
+    play.does("rsud", DeliverService, 2 * HOUR, delivery=an_id("d"), recorded=30 * DAY, **CARE)
+    assert not play.case.clocks[first].runs
+    assert play.case.clocks[second].runs
+    play.does("rsud", DeliverService, 30 * DAY, delivery=an_id("e"), **CARE)
+    assert not play.case.clocks[second].runs
+
+
 def test_cases_of_before_keep_the_rule_that_they_began_under() -> None:
     play = Play(pathway="2026-3")
     play.does("uptd-ppa", RecordIncident, **incident_fields(**RAPE))
