@@ -17,6 +17,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
 from ..domain.case.amending import ReferralAmended
+from ..domain.case.documents import DocumentSuperseded
 from ..domain.case.fulfilment import ReferralAccepted, ReferralReceived
 from ..domain.case.glass import GlassReviewed, GlassReviewOverdue
 from ..domain.case.intake import ReportReceived
@@ -29,10 +30,12 @@ from ..domain.case.reminders import ReferralEscalated, ReferralUndelivered
 from ..domain.case.reminding import ClockStillOverdue, ClockWarned, next_reminder
 from ..domain.case.services import ServiceDelivered
 from ..domain.case.silence import ReferralStalled
+from ..domain.case.striking import EntryStruck
 from ..domain.case.uncovered import UncoveredEndAnnounced, UncoveredEndAnswered
 from ..domain.casefile.appointed import AppointmentStep
 from ..domain.casefile.clocks import ClockEnded, ClockMet, ClockOverdue, ClockResumed, ClockStarted
 from ..domain.casefile.duties import DutiesFound, beginning
+from ..domain.casefile.entries import met_by_nothing
 from ..domain.casefile.moves import ReferralMove
 from ..domain.casefile.overriding import Overrides
 from ..domain.casefile.state import Case, Clock, Status
@@ -54,6 +57,7 @@ CLOCK_SOON = "clock-soon"
 OF_CLOCKS = [CLOCK, CLOCK_SOON]
 OF_CLOCK = (ClockStarted, ClockMet, ClockEnded, ClockResumed, ClockWarned, ClockOverdue, ClockStillOverdue)
 GLASS_REVIEW, SHARING_REVIEW = "glass-review", "sharing-review"
+ENDS_OR_GOES_ON = (CaseClosed, CaseMerged, CaseReopened, CaseSeparated)
 BEGIN_DUTIES = (
     DutiesFound,
     ReportReceived,
@@ -62,12 +66,12 @@ BEGIN_DUTIES = (
     LeadTransferAccepted,
     ClockStarted,
     ClockEnded,
-    CaseClosed,
-    CaseMerged,
-    CaseReopened,
-    CaseSeparated,
+    ClockResumed,
+    EntryStruck,
+    DocumentSuperseded,
+    *ENDS_OR_GOES_ON,
 )
-"""By which the time for a duty may begin, or be on record."""
+"""By which the time for a duty may begin, or run again, or be on record."""
 
 
 class EscalationEntry(Struct, frozen=True):
@@ -175,7 +179,7 @@ class Escalations:
                 case ClockStarted() if (
                     event.due_at > (event.known_at or at) and not event.too_late
                 ):  # what ran out before needs nobody to say so
-                    db.execute(_RUNS, (stream, event.clock, event.due_at))
+                    db.execute(_RUNS, (stream, event.clock, event.due_at, True))
                 case ClockOverdue():
                     _stop(db, stream, event.clock)
                     db.execute(RESOLVE + " AND kind = %s AND subject = %s", (at, stream, CLOCK_SOON, event.clock))
@@ -201,7 +205,7 @@ class Escalations:
                         (at, stream, OF_CLOCKS, event.clock, ["", *told, written.author]),
                     )
                 case ClockResumed():
-                    _resume(db, stream, case.clocks[event.clock])
+                    _resume(db, stream, case.clocks[event.clock], case.status is Status.OPEN)
                 case SharedWithoutConsent() if event.review_due_at is not None:
                     db.execute(_ALONE, (stream, event.consent, event.review_due_at))
                 case OverrideReviewOverdue():
@@ -219,7 +223,7 @@ class Escalations:
                 case LeadTransferAccepted():  # what the former lead announced ends with it
                     db.execute("DELETE FROM announced_end WHERE case_id = %s", (stream,))
                     db.execute("UPDATE escalation SET lead = %s WHERE case_id = %s", (case.lead, stream))
-                case CaseClosed() | CaseMerged() | CaseReopened() | CaseSeparated():
+                case _ if isinstance(event, ENDS_OR_GOES_ON):
                     is_open = case.status is Status.OPEN
                     db.execute("UPDATE running_clock SET open = %s WHERE case_id = %s", (is_open, stream))
                     db.execute("UPDATE clock_reminder SET open = %s WHERE case_id = %s", (is_open, stream))
@@ -255,8 +259,8 @@ def _moved(db: Tables, stream: UUID, case: Case, id: ReferralId, at: datetime) -
 
 
 def _duties(db: Tables, stream: UUID, case: Case) -> None:
-    """Whether the time for a duty began, and that is not on record: the system looks here for it."""
-    if case.status is Status.OPEN and any(beginning(case)):
+    """Whether a duty's time began, or nothing meets it now, and that is not on record: the system looks here for it."""
+    if case.status is Status.OPEN and (any(beginning(case)) or any(met_by_nothing(case))):
         db.execute("INSERT INTO waiting_duty (case_id) VALUES (%s) ON CONFLICT DO NOTHING", (stream,))
     else:
         db.execute("DELETE FROM waiting_duty WHERE case_id = %s", (stream,))
@@ -276,15 +280,15 @@ def _unjudged(
         db.execute(RAISE, (written.stream, kind, subject, 1, agency, case.lead, written.at, written.position))
 
 
-def _resume(db: Tables, case: UUID, clock: Clock) -> None:
-    """One that was raised is open again as it was raised; another is looked at again."""
+def _resume(db: Tables, case: UUID, clock: Clock, is_open: bool) -> None:
+    """One that was raised is open again as it was raised; another is looked at again, while its file is open."""
     if clock.overdue:
         db.execute(
             "UPDATE escalation SET resolved_at = NULL WHERE case_id = %s AND kind = 'clock' AND subject = %s",
             (case, clock.id),
         )
     elif clock.told_at is not None and clock.due_at > clock.told_at and not clock.too_late:
-        db.execute(_RUNS, (case, clock.id, clock.due_at))
+        db.execute(_RUNS, (case, clock.id, clock.due_at, is_open))
 
 
 def _remind(db: Tables, stream: UUID, case: Case, id: ClockId) -> None:
@@ -368,7 +372,9 @@ def unjudged(db: Connection[TupleRow], now: datetime, window: timedelta, highest
     ).fetchall()
 
 
-_RUNS: LiteralString = "INSERT INTO running_clock (case_id, clock, due_at) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
+_RUNS: LiteralString = (
+    "INSERT INTO running_clock (case_id, clock, due_at, open) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"
+)
 _REMINDS: LiteralString = """
     INSERT INTO clock_reminder (case_id, clock, remind_at, until, open) VALUES (%s, %s, %s, %s, %s)
     ON CONFLICT (case_id, clock) DO UPDATE SET remind_at = excluded.remind_at, until = excluded.until,

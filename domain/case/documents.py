@@ -87,7 +87,7 @@ class AttachDocument(DocumentFacts, frozen=True, kw_only=True):
 
 @applies(DocumentAttached)
 def document_attached(case: Case, event: DocumentAttached, author: AgencyCode | None) -> Case:
-    document = Document(Compartment.named(event.compartment), author, attached_at=event.occurred_at)
+    document = Document(Compartment.named(event.compartment), author, attached_at=event.occurred_at, kind=event.kind)
     part = case.of(Documents)
     after = case.with_part(replace(part, attached=put(part.attached, event.document, document)))
     if event.kind is not DocumentKind.COURT_ORDER or author is None:

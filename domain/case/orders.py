@@ -4,20 +4,21 @@ Temporary protection lasts so many days from when she was first attended, and no
 lists, number and terms are not. When it was given and when that was recorded stand beside each other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any
 
 from msgspec import Meta
 
 from ..casefile.deciding import Network, decides
-from ..casefile.duties import asked_for, court_decided, order_given
+from ..casefile.duties import BY_COURT, PROTECTIONS, asked_for, court_decided, meets_again, order_given
+from ..casefile.entries import meets
 from ..casefile.state import Case, Clock
 from ..causes import latest
 from ..clock_codes import AskedOf, ClockDuty, OrderKind
 from ..compartment import Compartment, Coordination, Legal
 from ..declaring import Shared, Step, asked, field, happened, name_fields
-from ..fact import Act, Fact, Short, Text, recorded
+from ..fact import Act, AgencyCode, ClockId, Fact, Short, Text, recorded
 from ..pathways import PATHWAYS
 from ..refusal import Invalid
 from ..standing.clocks import Way, may
@@ -28,6 +29,9 @@ from ..words import Words
 
 SAYS_WHEN = Words("harus menyebut kapan diberikan, seperti dalam suratnya", "say when it was given, as the paper does")
 NOT_BEFORE_ASKED = Words("tidak boleh sebelum pengadilan dimohon", "not be before the court was asked")
+ASKS = {AskedOf.COURT: ClockDuty.COURT_REQUEST, AskedOf.LPSK: ClockDuty.LPSK_REQUEST}
+MEETS = {OrderKind.POLICE: PROTECTIONS, OrderKind.COURT: BY_COURT}
+"""Whose order meets which duties."""
 Instant = Annotated[datetime, Meta(tz=True)]
 UNSAID_BEFORE = ("kind", "given_at", "attended_from", "ends_at")
 
@@ -113,6 +117,21 @@ class RequestProtection(RequestFacts, frozen=True, kw_only=True):
     of the lead; by others it is recorded, and nothing follows."""
 
 
+@meets(ProtectionOrderRecorded)
+def met_by_order(
+    case: Case, event: ProtectionOrderRecorded, author: AgencyCode, recorded_at: datetime
+) -> Iterator[ClockId]:
+    if event.kind is not None and event.given_at is not None:
+        yield from meets_again(case, MEETS[event.kind], event.given_at, author, recorded_at)
+
+
+@meets(ProtectionRequested)
+def met_by_request(
+    case: Case, event: ProtectionRequested, author: AgencyCode, recorded_at: datetime
+) -> Iterator[ClockId]:
+    yield from meets_again(case, (ASKS[event.asked],), event.occurred_at, author, recorded_at)
+
+
 @decides.register
 def record_protection_order(command: RecordProtectionOrder, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     if command.valid_until is not None and command.valid_until < command.valid_from:
@@ -142,8 +161,7 @@ def _meets(clock: Clock, case: Case, act: Act) -> bool:
 
 @decides.register
 def request_protection(command: RequestProtection, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    duty = ClockDuty.COURT_REQUEST if command.asked is AskedOf.COURT else ClockDuty.LPSK_REQUEST
-    more = asked_for(case, duty, command, act) if PATHWAYS[case.pathway].duties else ()
+    more = asked_for(case, ASKS[command.asked], command, act) if PATHWAYS[case.pathway].duties else ()
     return [recorded(ProtectionRequested, command, act), *more]
 
 

@@ -3,8 +3,10 @@
 Nothing is taken out. The entry stays where it is and shows as struck, and which entry stands in its place where one
 does: what is right is recorded first, as anything is. Who was told of what was wrong is told that it is struck; who
 takes part no more, and who has it no more, is told its number and nothing else. Nobody is told of it anew but the lead.
-Clocks that the same act ended run on, and those that it started are superseded, as far as whoever strikes it has a word
-in that (standing/clocks.py).
+**Nothing that is struck meets a duty**: a clock that is over by the entry, and by no other that stands, runs again, due
+when it was. By the act of whoever strikes it, as far as they have a word in that (standing/clocks.py); else the system
+sees to it (case/beginning.py), so that nobody learns by it what their paper was taken for. What the act of that entry
+started is superseded, as far as they have a word in that.
 
 An entry about the alleged perpetrator takes two people: a wrong man may be in danger by it (UU 27/2022 art. 30 gives
 him the right to have his data corrected, too). What he says himself stands as his statement, beside what she said and
@@ -17,14 +19,12 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ..casefile.clocks import ClockResumed
 from ..casefile.deciding import Network, decides
-from ..casefile.entries import strike
+from ..casefile.entries import met_by_nothing, strike
 from ..casefile.entry import Entry
 from ..casefile.evolving import applies
-from ..casefile.state import Case, Clock
-from ..casefile.windows import superseded
-from ..clock_codes import ClockDuty, ClockEnd
+from ..casefile.state import Case
+from ..casefile.windows import runs_again, superseded
 from ..codes import AgencyKind, StruckBecause
 from ..compartment import Compartment, Coordination, Legal
 from ..declaring import Audience, Shared, Step, asked, field, happened, name_fields
@@ -255,30 +255,18 @@ def _standing_entry(number: int, instead: int | None, case: Case) -> Entry:
 
 
 def _undone(entry: Entry, command: StrikeEntry, case: Case, act: Act) -> Iterator[Fact]:
-    """What the act of that entry did to clocks is taken back, as far as whoever strikes it has a word in that."""
+    """What that entry did to clocks is taken back, as far as whoever strikes it has a word in that; of the rest the
+    system sees to what is met by nothing now (case/beginning.py)."""
+    before = {clock.id for clock, _ in met_by_nothing(case)}
+    for clock, number in met_by_nothing(strike(case, command.entry)):
+        if clock.id not in before and may(Way.RESUME, clock, case, act):
+            yield runs_again(clock, number, command.occurred_at)
     again = any(e.topic == entry.topic and not e.struck and e is not entry for e in case.entries.values())
-    for clock in (case.clocks[id] for id in entry.ended):
-        if again and clock.duty in LAW:
-            continue  # the other entry of its kind ends it as well
-        if clock.is_over and clock.ended_as is not ClockEnd.SUPERSEDED and may(Way.RESUME, clock, case, act):
-            yield _resumed(clock, command)
     for clock in (case.clocks[id] for id in entry.started):
         if again and clock.duty in LAW:
-            continue
+            continue  # the other entry of its kind begins it as well
         if not clock.is_over and may(Way.MOVE, clock, case, act):
             yield superseded(clock, command.occurred_at)
-
-
-def _resumed(clock: Clock, command: StrikeEntry) -> ClockResumed:
-    why = Words(f"Butir {command.entry} dicoret.", f"Entry {command.entry} was struck.")
-    said = f"{why.id} / {why.en}"
-    of_care = clock.duty in (None, ClockDuty.CARE)
-    return ClockResumed(
-        occurred_at=command.occurred_at,
-        clock=clock.id,
-        reason=said if of_care else None,
-        grounds=None if of_care else said,
-    )
 
 
 name_fields(

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from ..codes import DocumentKind
 from ..compartment import Compartment
 from ..fact import AgencyCode, DocumentId
 from ..standing.relations import Relation
@@ -20,6 +21,7 @@ class Document(Struct, frozen=True):
     author: AgencyCode | None = None
     superseded_by: DocumentId | None = None
     attached_at: datetime | None = None
+    kind: DocumentKind | None = None
 
 
 class Documents(Part, frozen=True):

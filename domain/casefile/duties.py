@@ -20,10 +20,10 @@ from msgspec.structs import replace
 
 from ..causes import latest
 from ..clock_codes import ClockDuty, ClockEnd, ClockStart
-from ..codes import AgencyKind, Reporter
+from ..codes import AgencyKind, Purpose, Reporter, Role
 from ..compartment import Compartment, Coordination
 from ..declaring import Step, field, happened, name_fields
-from ..fact import Act, AgencyCode, ClockId, Fact, IncidentId, recorded
+from ..fact import Act, ActorId, AgencyCode, ClockId, Fact, IncidentId, recorded
 from ..pathways import PATHWAYS
 from ..persistent import put
 from ..standing.clocks import Way, may
@@ -42,7 +42,9 @@ STARTS_REPORT = frozenset({Reporter.SURVIVOR, Reporter.PROFESSIONAL})
 """Whose word starts the time to report, where the incident does not say whose it was (UU 12/2022 art. 41(2))."""
 NOT_YET = ClockId(UUID(int=0))
 """The id of a clock that is asked about before there is one."""
+NOBODY = ActorId(UUID(int=0))
 PROTECTIONS = (D.PROTECTION_SV, D.PROTECTION_DV)
+BY_COURT = (D.COURT_DECISION, D.PROTECTION_END)
 AFTER_PROTECTION = {D.PROTECTION_DV: D.COURT_REQUEST, D.PROTECTION_SV: D.LPSK_REQUEST}
 """The law that temporary protection is on → what the police ask for next."""
 
@@ -194,7 +196,7 @@ def order_given(
 
 def court_decided(case: Case, act: Act, at: datetime) -> Iterator[Fact]:
     """What follows from a court's order: it was decided, and no gap is left where the police's protection ends."""
-    yield from _met(case, (D.COURT_DECISION, D.PROTECTION_END), at, act)
+    yield from _met(case, BY_COURT, at, act)
 
 
 def asked_for(case: Case, duty: ClockDuty, command: Fact, act: Act) -> Iterator[Fact]:
@@ -226,6 +228,22 @@ def rule_out(
                 ClockEnded, command, act, clock=clock.id, in_time=told, how=ClockEnd.STARTED_IN_ERROR,
                 ended_as=None, reason=None, grounds=None,
             )  # fmt: skip
+
+
+def meets_again(
+    case: Case, duties: Container[ClockDuty], at: datetime, author: AgencyCode, recorded_at: datetime
+) -> Iterator[ClockId]:
+    """The clocks of these duties that what an agency recorded meets by itself, also those that were met before."""
+    kind = case.participants().get(author)
+    if kind is None or case.pathway not in PATHWAYS:
+        return
+    act = Act(
+        actor=NOBODY, agency=author, kind=kind, role=Role.CASE_WORKER, purpose=Purpose.PROTECTION, at=recorded_at
+    )  # who may record it in whatever role: all of them have the same rows
+    for clock in case.clocks.values():
+        superseded = clock.ended_as is ClockEnd.SUPERSEDED
+        if clock.duty in duties and not superseded and can_be_of(clock, at, case) and may(Way.MEET, clock, case, act):
+            yield clock.id
 
 
 def may_begin(duty: ClockDuty, case: Case, act: Act) -> bool:
@@ -347,11 +365,11 @@ def _met(
     """That duties of these incidents (None: of all) were met."""
     for clock in case.clocks.values():
         of_these = clock.duty in duties and (incidents is None or clock.incident in incidents)
-        if of_these and clock.runs and _can_be_of(clock, at, case) and may(Way.MEET, clock, case, act):
+        if of_these and clock.runs and can_be_of(clock, at, case) and may(Way.MEET, clock, case, act):
             yield ClockMet(occurred_at=_not_before(clock, at), clock=clock.id, in_time=in_time(clock, at, act.at))
 
 
-def _can_be_of(clock: Clock, at: datetime, case: Case) -> bool:
+def can_be_of(clock: Clock, at: datetime, case: Case) -> bool:
     """Whether what was done then can be for the incident of a clock: what was done before somebody told of a later one
     was for an earlier one. Of the first, what the police did before they had the paper counts, as from when it ran."""
     found = case.of(Duties).found.get(clock.incident) if clock.incident is not None else None

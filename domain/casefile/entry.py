@@ -10,7 +10,7 @@ from ..fact import AgencyCode, ClockId
 
 
 class Entry(Struct, frozen=True):
-    """What stands at a number of the case's own stream, and which clocks the same act started and ended."""
+    """What stands at a number of the case's own stream, and which clocks it started and ended."""
 
     topic: str
     struck_by: str
@@ -23,4 +23,7 @@ class Entry(Struct, frozen=True):
     """The id that it made."""
     started: tuple[ClockId, ...] = ()
     ended: tuple[ClockId, ...] = ()
+    """Those that are over by it: by its own act, or as it is the paper that was named."""
+    stands_for: tuple[ClockId, ...] = ()
+    """Those that it meets by what it says, also where another had met them before."""
     struck: bool = False

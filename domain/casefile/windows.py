@@ -13,7 +13,8 @@ from ..declaring import field, name_fields
 from ..fact import ClockId, Fact
 from ..pathways import PATHWAYS
 from ..violence import ClockNeed
-from .clocks import ClockEnded, ClockStarted
+from ..words import Words
+from .clocks import ClockEnded, ClockResumed, ClockStarted
 from .deciding import derived
 from .state import Case, Clock
 
@@ -24,6 +25,15 @@ MOST_CORRECTED = 8
 def superseded(clock: Clock, at: datetime) -> ClockEnded:
     """That a correction of the incident took a window's place. One of which it was raised that it ran out stays so."""
     return ClockEnded(occurred_at=at, clock=clock.id, in_time=not clock.overdue, ended_as=ClockEnd.SUPERSEDED)
+
+
+def runs_again(clock: Clock, entry: int, at: datetime) -> ClockResumed:
+    """That what met a clock was struck, or replaced by what does not show it: the entry of that number."""
+    why = Words(f"Butir {entry} tidak berlaku lagi.", f"Entry {entry} does not hold any more.")
+    said = f"{why.id} / {why.en}"
+    of_care = clock.duty in (None, ClockDuty.CARE)
+    grounds = None if of_care else said
+    return ClockResumed(occurred_at=at, clock=clock.id, reason=said if of_care else None, grounds=grounds)
 
 
 def follow_ups(gave: Iterable[ClockNeed], of: UUID, at: datetime, case: Case) -> list[Fact]:

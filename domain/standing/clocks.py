@@ -120,6 +120,8 @@ ROWS = (
     # the police's acceptance meets the report of others: that this was a slip is not theirs to say, days after
     _row(W.RESUME, LAW, CASE_WORK, To.ENDED_OWN),
     _row(W.RESUME, CARE | LAW, SUPERVISION, To.LEAD),
+    # what met it was struck, by who has no word in that
+    _row(W.RESUME, CARE | LAW, ESCALATION, To.SYSTEM),
 )
 """The whole of it: what does not stand here does not follow. That a duty of law ends without what it is for takes two
 people besides (`EndDuty`)."""

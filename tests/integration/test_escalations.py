@@ -27,13 +27,15 @@ from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer
 from rujukan.domain.case.lifecycle import CloseCase, ReopenCase
 from rujukan.domain.case.merging import MergeCase
 from rujukan.domain.case.notes import NoteRecorded, RecordNote
+from rujukan.domain.case.orders import RecordProtectionOrder
 from rujukan.domain.case.overrides import OverrideConsent, OverrideReviewOverdue, ReviewOverride
 from rujukan.domain.case.referrals import CancelReferral, ReferralSent, SendReferral
 from rujukan.domain.case.reminders import EscalateReferral, ReferralEscalated, ReferralUndelivered
 from rujukan.domain.case.staffing import PersonExcluded
+from rujukan.domain.case.striking import StrikeEntry
 from rujukan.domain.case.uncovered import EndUncoveredReferral, UncoveredEndAnnounced, UncoveredReferralEnded
-from rujukan.domain.casefile.clocks import ClockOverdue, ClockStarted
-from rujukan.domain.clock_codes import ClockDuty
+from rujukan.domain.casefile.clocks import ClockOverdue, ClockResumed, ClockStarted
+from rujukan.domain.clock_codes import ClockDuty, OrderKind
 from rujukan.domain.codes import (
     AgencyKind,
     CloseReason,
@@ -44,6 +46,7 @@ from rujukan.domain.codes import (
     Role,
     Service,
     SharingBasis,
+    StruckBecause,
     Urgency,
 )
 from rujukan.domain.declaring import event_type
@@ -649,6 +652,34 @@ def test_a_duty_that_begins_by_what_several_did_is_begun_by_the_system_and_told_
     assert began.author == SYSTEM_AGENCY
     until(lambda: tower._sequence("uptd-ppa", began.position) is not None)
     assert tower._sequence("rsud", began.position) is None
+
+
+def test_a_duty_that_was_met_by_what_is_struck_runs_again_and_is_raised(tower: Tower) -> None:
+    """The police's legal reviewer strikes their order, and has no word in what it met: the system says so."""
+    case = tower.opens()
+    of = {"forms": frozenset({ViolenceForm.SEXUAL}), "gbv_type": GbvType.RAPE, "told_by": ToldBy.SURVIVOR}
+    tower.office.does("uptd-ppa", case, RecordIncident, incident=uuid4(), **of)
+    tower.office.does("polres", case, ReceiveReferral, referral=tower.refers(case, "polres"))
+    at = composition.now()
+    order = {"kind": OrderKind.POLICE, "given_at": at, "order": "1", "issued_by": "Polres", "valid_from": at.date()}
+    tower.office.does("polres", case, RecordProtectionOrder, at, **order)
+    known = tower.office.casework.case(case)
+    assert known is not None
+    (protection,) = [c for c in known.clocks.values() if c.duty is ClockDuty.PROTECTION_SV]
+    assert not protection.runs
+
+    def resumed() -> list[Written]:
+        return [w for w in tower.office.ports.log.read(case) if isinstance(w.event, ClockResumed)]
+
+    wrong = {"entry": known.last_entry, "because": StruckBecause.ANOTHER_PERSON}
+    tower.office.does("polres", case, StrikeEntry, role=Role.LEGAL_REVIEWER, **wrong)
+    assert resumed() == []
+    for _ in range(2):
+        tower.turns(composition.now())
+    (again,) = resumed()
+    assert (again.author, cast(ClockResumed, again.event).clock) == (SYSTEM_AGENCY, protection.id)
+    tower.turns(protection.due_at + HOUR)
+    assert protection.id in {e.clock for e in tower.raised(case) if isinstance(e, ClockOverdue)}
 
 
 def test_a_worker_whose_lists_are_old_raises_nothing_that_was_answered(tower: Tower, settings: Settings) -> None:
