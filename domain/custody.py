@@ -25,6 +25,7 @@ from .case.referrals import (
     ReferralSent,
 )
 from .case.reminders import ReferralEscalated
+from .case.sender_gone import ReferralEndedForSender
 from .case.uncovered import UncoveredReferralEnded
 from .casefile.clocks import ClockEnded, ClockMet, ClockOverdue, ClockResumed, ClockStarted
 from .casefile.moves import LEADS_TO, ReferralMove
@@ -220,12 +221,18 @@ class _Story:
         match event := written.event:
             case ReferralSent():
                 self._runs(event.referral, Ran(None, event.referral, event.occurred_at, event.due_at), written.at)
-            case ReferralReceived() | ReferralRejected() | ReferralCancelled() | UncoveredReferralEnded():
+            case (
+                ReferralReceived()
+                | ReferralRejected()
+                | ReferralCancelled()
+                | UncoveredReferralEnded()
+                | ReferralEndedForSender()
+            ):
                 asked = self._ran.get(event.referral)
                 if asked is None or asked.met_at is not None:
                     return
                 at, recorded = event.occurred_at, written.at
-                if isinstance(event, ReferralCancelled | UncoveredReferralEnded):
+                if isinstance(event, ReferralCancelled | UncoveredReferralEnded | ReferralEndedForSender):
                     self._ran[event.referral] = replace(asked, ended_at=at, ended_recorded_at=recorded)
                 else:
                     self._ran[event.referral] = replace(asked, met_at=at, met_recorded_at=recorded)

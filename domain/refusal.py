@@ -107,13 +107,13 @@ class OpenReferrals(Refusal):
     says = Words("Kasus ini masih punya rujukan yang belum berakhir.", "Referrals of this case are not ended yet.")
     mend = Words(
         "Akhiri dahulu setiap rujukan yang disebut: penerima menyelesaikannya atau menyatakannya gagal, pengirim"
-        " membatalkan yang masih konsep atau baru terkirim, penyelia instansi penanggung jawab mengakhiri yang tidak"
-        " lagi dicakup persetujuan. Persetujuan yang dilaporkan instansi lain dijawab dahulu oleh penanggung jawab.",
-        "End each one that is named first: its recipient completes or fails it, its sender cancels a draft or what was"
-        " sent, a supervisor of the lead ends what no consent covers any more. A consent that another agency reported"
-        " the lead answers first.",
+        " membatalkannya, penyelia penanggung jawab mengakhiri yang tidak lagi dicakup persetujuan, dan yang"
+        " pengirimnya tidak ada lagi. Persetujuan yang dilaporkan dijawab dahulu oleh penanggung jawab.",
+        "End each one that is named first: its recipient completes or fails it, its sender cancels it, a supervisor of"
+        " the lead ends what no consent covers, and what a gone sender left. A reported consent is answered first.",
     )
-    acts = ("CompleteReferral", "FailReferral", "CancelReferral", "EndUncoveredReferral", "ContradictConsent")
+    acts = ("CompleteReferral", "FailReferral", "CancelReferral", "EndUncoveredReferral",
+            "EndReferralForSender", "ContradictConsent")  # fmt: skip
 
 
 class AlreadyReferred(Refusal):

@@ -108,6 +108,7 @@ HIGHEST: Final[dict[str, int]] = {
     "case.ReferralCancelled": 1,
     "case.ReferralCompleted": 1,
     "case.ReferralDrafted": 1,
+    "case.ReferralEndedForSender": 1,
     "case.ReferralEscalated": 1,
     "case.ReferralFailed": 1,
     "case.ReferralHeld": 1,

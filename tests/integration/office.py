@@ -567,6 +567,7 @@ TOLD_BY_HAND = frozenset(
         "orders",
         "overrides",
         "referrals",
+        "sender_gone",
         "reminders",
         "services",
         "silence",

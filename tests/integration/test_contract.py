@@ -87,6 +87,7 @@ from rujukan.domain.case.overrides import (
 from rujukan.domain.case.questions import AnswerQuestion, AskQuestion
 from rujukan.domain.case.referrals import CancelReferral, DraftReferral, SendReferral
 from rujukan.domain.case.rights import AnswerRight, AskRight
+from rujukan.domain.case.sender_gone import EndReferralForSender
 from rujukan.domain.case.services import DeliverService
 from rujukan.domain.case.silence import LeaveRejected
 from rujukan.domain.case.staffing import AssignPerson, EndAssignment, EndExclusion, ExcludePerson
@@ -422,6 +423,7 @@ def _consent_and_referrals(walk: Walk, case: str) -> str:
         walk.take(ResumeReferral, case=case, referral=helped)
         walk.take(DeliverService, case=case)
         walk.take(FindNotIndicated, case=case, clock=clock)
+        left = walk.take(DraftReferral, case=case, recipient="lbh")
         walk.take(CompleteReferral, case=case, referral=helped)
         walk.take(FailReferral, case=case, referral=failed)
     with walk.acting("uptd-ppa"):
@@ -432,6 +434,7 @@ def _consent_and_referrals(walk: Walk, case: str) -> str:
         walk.take(ContradictStop, case=case, stop=no_stop)
     with walk.acting("uptd-ppa", Role.SUPERVISOR):
         walk.take(AnswerRight, case=case, right=right)
+        walk.take(EndReferralForSender, case=case, referral=left)
     return consent
 
 

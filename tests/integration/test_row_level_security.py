@@ -73,6 +73,7 @@ from rujukan.domain.case.overrides import (
 from rujukan.domain.case.questions import AnswerQuestion, AskQuestion
 from rujukan.domain.case.referrals import DraftReferral, SendReferral
 from rujukan.domain.case.rights import AnswerRight, AskRight
+from rujukan.domain.case.sender_gone import EndReferralForSender
 from rujukan.domain.case.services import DeliverService
 from rujukan.domain.case.staffing import EndExclusion, ExcludePerson
 from rujukan.domain.case.stopping import ConfirmStop, ContradictStop, StopSharing
@@ -568,7 +569,19 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
     silent: Fields = dict.fromkeys(("incident", "health", "psychosocial", "legal", "safety", "economic"))
     says(case, AskQuestion, "rsud", **asks, **about, **silent)  # the lead may open none of it
     says(case, AnswerQuestion, **asks, reply=QuestionReply.GO_ON)
+    left: Fields = {"referral": uuid4()}
+    says(
+        case,
+        DraftReferral,
+        "rsud",
+        **left,
+        **{**draft, "recipient": "lbh"},
+        compartments=shared,
+        clocks=(),
+        redirects=None,
+    )
     says(case, CompleteReferral, "rsud", **referral, outcome=Outcome.PARTIAL)
+    says(case, EndReferralForSender, **left, role=Role.SUPERVISOR)
     says(case, RecordNote, note=uuid4())
     says(case, RecordContactAttempt, note=uuid4(), reached=True)
     says(case, RecordFollowUp, note=uuid4())

@@ -16,6 +16,7 @@ from rujukan.domain.case.intake import CaseOpened
 from rujukan.domain.case.lead import LeadTransferAccepted
 from rujukan.domain.case.overrides import ConsentOverridden, OverrideEnded, SharedWithoutConsent
 from rujukan.domain.case.referrals import ReferralCancelled, ReferralDrafted, ReferralSent
+from rujukan.domain.case.sender_gone import ReferralEndedForSender
 from rujukan.domain.case.speaking import BestInterestDecided
 from rujukan.domain.case.stopping import StopConfirmed
 from rujukan.domain.case.uncovered import UncoveredReferralEnded
@@ -29,7 +30,7 @@ from rujukan.infra.store.transcoder import to_segments
 LOOKS_AT_ALL = (Purpose.COORDINATION, Purpose.SUPERVISION, Purpose.AUDIT)
 GIVEN = (ConsentGiven, ConsentReported, ConsentOverridden, SharedWithoutConsent)
 OVER = (ConsentWithdrawn, ConsentExpired, ConsentNotConfirmed, OverrideEnded)
-TAKEN_BACK = (ReferralRejected, ReferralCancelled, UncoveredReferralEnded)
+TAKEN_BACK = (ReferralRejected, ReferralCancelled, UncoveredReferralEnded, ReferralEndedForSender)
 ENDED = (*TAKEN_BACK, ReferralCompleted, ReferralFailed)
 
 

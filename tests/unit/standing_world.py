@@ -139,6 +139,7 @@ from rujukan.domain.case.referrals import CancelReferral, DraftReferral, SendRef
 from rujukan.domain.case.reminders import EscalateReferral, RaiseUndelivered
 from rujukan.domain.case.reminding import RemindOfClock
 from rujukan.domain.case.rights import AnswerRight, AskRight, RaiseRight, RightAsked
+from rujukan.domain.case.sender_gone import EndReferralForSender
 from rujukan.domain.case.services import DeliverService
 from rujukan.domain.case.silence import LeaveRejected, RaiseStalled
 from rujukan.domain.case.speaking import (
@@ -431,6 +432,7 @@ COMMANDS: Mapping[type[Fact], Fact] = {
         say(FailReferral, **MOVE, reason=EndReason.UNREACHABLE),
         say(EndUncoveredReferral, **MOVE, reason="r"),
         say(EndAnnouncedReferral, **MOVE),
+        say(EndReferralForSender, **MOVE, reason="r"),
         say(EscalateReferral, **MOVE),
         say(RaiseUndelivered, **MOVE),
         say(RaiseStalled, **MOVE),

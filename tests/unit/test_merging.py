@@ -320,6 +320,7 @@ SETTLES = {
             "AskQuestion",
             "AnswerQuestion",
             "EndUncoveredReferral",
+            "EndReferralForSender",
         ),
         "referrals",
     ),

@@ -26,10 +26,11 @@ OF_KEEPING = {
     "CheckCourtOrder",
     "ConfirmLegalHold",
     "EndAnnouncedReferral",
+    "EndReferralForSender",
     "EndUnconfirmedHold",
     "LapseHold",
 }
-"""Of what waits, and the system ends: tried in the world in which all of it is."""
+"""Of what waits, or ends as it is recorded: tried in the world in which all of it is."""
 PEOPLE = {"AssignPerson", "CarryExclusion", "EndAssignment", "ExcludePerson", "EndExclusion", "LapseAssignment"}
 """Of people and their agencies: tried in test_staffing.py."""
 

@@ -128,6 +128,7 @@ ResumeReferral            ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
 CompleteReferral          ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
 FailReferral              ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
 EndUncoveredReferral      -s----  yaaaaauu    ccccccuu    uuuuuuuu
+EndReferralForSender      -s----  yaaaaauu    ccccccuu    uuuuuuuu
 EndAnnouncedReferral      -----y  wwwwwwww    wwwwwwww    uuuuuuuu
 EscalateReferral          -----y  wwwwwwww    wwwwwwww    uuuuuuuu
 RaiseStalled              -----y  wwwwwwww    wwwwwwww    uuuuuuuu

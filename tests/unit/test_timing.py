@@ -275,6 +275,7 @@ AS_RECORDED |= {
     "CheckCourtOrder",
     "ApprovePostponedErasure",
     "EndAnnouncedReferral",
+    "EndReferralForSender",
 }
 AS_RECORDED |= {"AssignPerson", "EndAssignment", "ExcludePerson", "EndExclusion", "SeparateCase", "LapseAssignment"}
 AS_RECORDED |= {"CarryExclusion", "BeginDuties"}
