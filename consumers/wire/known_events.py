@@ -113,6 +113,7 @@ HIGHEST: Final[dict[str, int]] = {
     "case.ReferralFailed": 1,
     "case.ReferralHeld": 1,
     "case.ReferralNotRedirected": 1,
+    "case.ReferralReadyAgain": 1,
     "case.ReferralReceived": 2,
     "case.ReferralRejected": 1,
     "case.ReferralResumed": 1,

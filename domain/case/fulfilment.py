@@ -44,6 +44,7 @@ S = ReferralStatus
 
 MAY_END = frozenset({S.ACCEPTED, S.IN_PROGRESS, S.ON_HOLD})
 """Nobody has to say that work began for it to end: she may never have come."""
+MAY_HOLD = frozenset({S.ACCEPTED, S.IN_PROGRESS})
 NOTHING_DONE = (Outcome.DID_NOT_ATTEND, Outcome.DECLINED)
 """What may have come of a referral on which no work began."""
 
@@ -118,12 +119,21 @@ class ReferralStarted(ReferralMove, frozen=True, kw_only=True, tag="case.Referra
 @said(
     Words("Rujukan ditunda", "Referral put on hold"),
     her=Words("Layanan rujukan ditunda", "Work on a referral was put on hold"),
-    means="berjalan → ditunda.",
+    means="disanggupi atau berjalan → ditunda.",
 )
 class ReferralHeld(ReferralMove, frozen=True, kw_only=True, tag="case.ReferralHeld"):
-    """in-progress → on-hold."""
+    """accepted or in-progress → on-hold."""
 
     reason: Coordination[EndReason]
+
+
+@said(
+    Words("Penundaan rujukan berakhir; belum dikerjakan", "Referral on hold no more; work has not begun"),
+    her=Words("Layanan rujukan tidak ditunda lagi; belum dimulai", "A referral is on hold no more; work has not begun"),
+    means="ditunda → disanggupi: ditunda sebelum dikerjakan, dan belum ada yang dikerjakan.",
+)
+class ReferralReadyAgain(ReferralMove, frozen=True, kw_only=True, tag="case.ReferralReadyAgain"):
+    """on-hold → accepted: it was put on hold before work on it began, and none has begun."""
 
 
 @said(
@@ -138,12 +148,12 @@ class ReferralResumed(ReferralMove, frozen=True, kw_only=True, tag="case.Referra
 @said(
     Words("Rujukan selesai", "Referral completed"),
     her=Words("Rujukan selesai", "A referral was completed"),
-    means="berjalan atau ditunda → selesai: pengirim tahu hasilnya. Dari disanggupi hanya bila korban tidak hadir atau "
-    "tidak menginginkannya.",
+    means="berjalan atau ditunda → selesai: pengirim tahu hasilnya. Sebelum dikerjakan hanya bila korban tidak hadir "
+    "atau tidak menginginkannya.",
 )
 class ReferralCompleted(ReferralMove, frozen=True, kw_only=True, tag="case.ReferralCompleted"):
-    """in-progress or on-hold → completed: the loop to the sender is closed. From accepted only where she did not
-    attend, or declined."""
+    """in-progress or on-hold → completed: the loop to the sender is closed. Before work began only where she did
+    not attend, or declined."""
 
     outcome: Coordination[Outcome]
     note: Coordination[Text | None] = None
@@ -161,10 +171,12 @@ class ReferralFailed(ReferralMove, frozen=True, kw_only=True, tag="case.Referral
     note: Coordination[Text | None] = None
 
 
-def _on_call(roles: frozenset[Role], states: set[ReferralStatus], move: str) -> tuple[Row]:
+def _on_call(
+    roles: frozenset[Role], states: set[ReferralStatus], move: str, extent: Extent = Extent.MOVE
+) -> tuple[Row]:
     """Who is there takes what waits for somebody, and no colleague's."""
     takes = TAKES_CALLS.to(CALL, R.ADDRESSEE, by="referral", states=states, move=move)
-    return (Row(roles, takes, Extent.MOVE),)
+    return (Row(roles, takes, extent),)
 
 
 @asked(
@@ -230,14 +242,14 @@ class StartReferral(ReferralMove, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/referrals/{referral}/hold",
     by=MACHINE_WORK,
-    where=KNOWS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.IN_PROGRESS}, move="hold"),
+    where=KNOWS.to(REFERRAL, R.ADDRESSEE, by="referral", states=MAY_HOLD, move="hold"),
     extent=Extent.MOVE,
-    means="Menunda pekerjaan yang dirujuk.",
+    means="Menunda pekerjaan yang dirujuk, juga sebelum dimulai.",
     tag="referral",
     example={"reason": "waiting"},
 )
 class HoldReferral(ReferralMove, frozen=True, kw_only=True):
-    """Pause the work that was referred."""
+    """Pause the work that was referred, also before it began."""
 
     reason: Coordination[EndReason]
 
@@ -246,14 +258,16 @@ class HoldReferral(ReferralMove, frozen=True, kw_only=True):
     "/cases/{case}/referrals/{referral}/resumption",
     by=MACHINE_WORK,
     where=KNOWS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.ON_HOLD}, move="resume"),
+    or_else=_on_call(MACHINE_WORK, {S.ON_HOLD}, "resume", Extent.CONSENT),
     extent=Extent.CONSENT,
     answers=(COVER,),
-    means="Melanjutkan setelah ditunda; persetujuan harus masih mencakupnya, kecuali pada kepolisian, kejaksaan, dan "
-    "pengadilan, yang sudah menerimanya.",
+    means="Melanjutkan setelah ditunda: yang belum dikerjakan kembali disanggupi. Persetujuan harus masih mencakupnya, "
+    "kecuali pada kepolisian, kejaksaan, dan pengadilan, yang sudah menerimanya.",
     tag="referral",
 )
 class ResumeReferral(ReferralMove, frozen=True, kw_only=True):
-    """Go on after a pause; consent must still cover it, but for police, prosecution and court, which received it."""
+    """Go on after a pause: what was not begun is accepted again. Consent must still cover it, but for police,
+    prosecution and court, which received it."""
 
 
 @asked(
@@ -294,6 +308,7 @@ leads_to(ReferralAccepted, S.ACCEPTED)
 leads_to(ReferralRejected, S.REJECTED, ends=True)
 leads_to(ReferralStarted, S.IN_PROGRESS)
 leads_to(ReferralHeld, S.ON_HOLD)
+leads_to(ReferralReadyAgain, S.ACCEPTED)
 leads_to(ReferralResumed, S.IN_PROGRESS)
 leads_to(ReferralFailed, S.FAILED, ends=True)
 LEADS_TO |= {ReferralReceived: S.RECEIVED, ReferralCompleted: S.COMPLETED}
@@ -345,12 +360,12 @@ def resume(command: ResumeReferral, case: Case, act: Act, network: Network) -> S
     referral = case.referrals[command.referral]
     if not stays(referral):
         require_cover(case, referral, act)
-    return [recorded(ReferralResumed, command, act)]
+    return [recorded(ReferralReadyAgain if referral.held_before_work else ReferralResumed, command, act)]
 
 
 @decides.register
 def complete(command: CompleteReferral, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    if case.referrals[command.referral].status is S.ACCEPTED and command.outcome not in NOTHING_DONE:
+    if case.referrals[command.referral].stands_as is S.ACCEPTED and command.outcome not in NOTHING_DONE:
         raise Invalid(field="outcome", must=one_of(NOTHING_DONE))
     return [recorded(ReferralCompleted, command, act)]
 
@@ -368,7 +383,7 @@ def begin_as_she_came(before: Case | None, after: Case, change: Fact, act: Act) 
     for id, appointment in now.items():
         if appointment.ended_as != KEPT or appointment.referral is None or was.get(id) is appointment:
             continue
-        if after.referrals[appointment.referral].status is S.ACCEPTED:
+        if after.referrals[appointment.referral].stands_as is S.ACCEPTED:
             yield ReferralStarted(occurred_at=change.occurred_at, referral=appointment.referral)
 
 

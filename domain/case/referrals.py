@@ -1,8 +1,10 @@
 """The referral's state machine. States and names follow FHIR R4 `Task.status`.
 
 draft ─▶ requested ─▶ received ─▶ accepted ─▶ in-progress ⇄ on-hold ─▶ completed | failed
-             │            └───────────┴─▶ rejected     (from accepted also failed, or completed as she never came)
-             └─▶ cancelled                             (by the sender, or when consent is withdrawn)
+             │            └───────────┴─▶ rejected     (from accepted also failed, or completed as she never came;
+             └─▶ cancelled                              and on-hold, and accepted again: work has not begun)
+
+Cancelled is what its sender takes back, what no consent covers, and what the lead ends as its sender is gone.
 
 Only the recipient moves it through received … completed; only the sender cancels. A referral that no live consent
 covers any more stops, or is held where work began, whatever ended the consent.

@@ -72,7 +72,7 @@ def keeps(case: Case, what: frozenset[Compartment], asked_at: datetime, at: date
             continue
         elif not heard_reach.missing(referral):
             heard.append(referral.id)
-        elif is_covered and (is_emergency or referral.status in BEGUN):
+        elif is_covered and (is_emergency or referral.stands_as in BEGUN):
             unanswered.append(referral.id)
         else:
             since = referral.told_at if is_covered or is_emergency else None

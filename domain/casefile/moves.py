@@ -28,7 +28,7 @@ R = Relation
 
 
 BEGUN = frozenset({ReferralStatus.IN_PROGRESS, ReferralStatus.ON_HOLD})
-"""States in which work began."""
+"""States in which work began; one on hold may be so before (`stands_as`)."""
 
 
 class ReferralMove(Fact, frozen=True, kw_only=True):
@@ -78,6 +78,7 @@ def moved(case: Case, event: ReferralMove, recorded_at: datetime, status: Referr
         late = overran(before.due_at, at, recorded_at, before.told_at or recorded_at)
         more |= {"answer_recorded_at": recorded_at, "late": late}
     by_machine = getattr(event, "by_machine", before.by_machine) is True
+    more |= {"held_before_work": status is ReferralStatus.ON_HOLD and before.stands_as is ReferralStatus.ACCEPTED}
     more |= _silence(before, recorded_at, status, stage(case, before, waits_as), by_machine)
     more |= {"by_machine": by_machine and status.is_open}
     if not status.is_open:
@@ -89,12 +90,13 @@ def moved(case: Case, event: ReferralMove, recorded_at: datetime, status: Referr
 def _silence(
     before: Referral, at: datetime, status: ReferralStatus, window: timedelta | None, by_machine: bool
 ) -> dict[str, Any]:
-    """Since when somebody has to act on a referral that comes into a state, and how often it was raised. To hold work,
+    """Since when somebody has to act on a referral that comes into a state, and how often it was raised. To hold it,
     and to resume it, begins no new silence and ends none, and neither does a machine's word that it is accepted, or
     begun: it is raised when it would have been, or sooner, and rises from there. Else a system that does so every day
     keeps an emergency from ever being raised."""
     due = replace(before, awaits=None).acts_by
-    goes_on = {before.status, status} <= BEGUN or (by_machine and status.is_open)
+    is_held = {before.status, status} == {ReferralStatus.ACCEPTED, ReferralStatus.ON_HOLD}
+    goes_on = is_held or {before.stands_as, status} <= BEGUN or (by_machine and status.is_open)
     if due is None or window is None or not goes_on:
         return {"entered_at": at, "stage": window, "stalled": 0}
     return {"entered_at": min(due, at + window) - (before.stalled + 1) * window, "stage": window}
@@ -139,7 +141,7 @@ def leads_to(event: type[M], status: ReferralStatus, ends: bool = False, breaks_
 
     def move(case: Case, event: M, recorded_at: datetime) -> Case:
         times = {"ended_at": event.occurred_at} if ends else {}
-        if status is ReferralStatus.ACCEPTED:
+        if status is ReferralStatus.ACCEPTED and case.referrals[event.referral].accepted_at is None:
             times["accepted_at"] = event.occurred_at
         if breaks_off and _in_hand(case.referrals[event.referral]):
             times["broken_off_at"] = recorded_at
@@ -151,7 +153,7 @@ def leads_to(event: type[M], status: ReferralStatus, ends: bool = False, breaks_
 def _in_hand(referral: Referral) -> bool:
     """Whether somebody of its recipient works on it; of an emergency, whether somebody has it."""
     S, emergency = ReferralStatus, referral.urgency is Urgency.EMERGENCY  # noqa: N806
-    return referral.status in ({S.RECEIVED, S.ACCEPTED, S.IN_PROGRESS, S.ON_HOLD} if emergency else BEGUN)
+    return referral.stands_as in ({S.RECEIVED, S.ACCEPTED, S.IN_PROGRESS, S.ON_HOLD} if emergency else BEGUN)
 
 
 def _parties(event: ReferralMove, case: Case) -> Mapping[AgencyCode, AgencyKind]:
@@ -230,7 +232,7 @@ def stop_uncovered(before: Case | None, after: Case, change: Fact, act: Act) -> 
     spared = frozenset() if ran_out else emergencies_of_others(before, act.agency)
     reason = EndReason.CONSENT_EXPIRED if ran_out else _why(before, after)
     for referral in before.referrals.values():
-        stop = _STOPS.get(referral.status) if not stays(referral) else None
+        stop = _STOPS.get(referral.stands_as) if not stays(referral) else None
         if stop is not None and referral.id not in spared and not was.missing(referral) and now.missing(referral):
             yield stop(act.at, referral.id, reason)
 

@@ -66,7 +66,7 @@ class Staff(Part, frozen=True):
     def waits(self, referral: Referral) -> bool:
         """Whether that one does."""
         is_emergency = referral.urgency is Urgency.EMERGENCY
-        in_time = referral.status.is_open and (is_emergency or referral.by_machine or referral.status in TO_TAKE)
+        in_time = referral.status.is_open and (is_emergency or referral.by_machine or referral.stands_as in TO_TAKE)
         if referral.sent_at is None or not in_time:
             return False
         is_heard = referral.status is not ReferralStatus.REQUESTED and referral.id not in self.unheard

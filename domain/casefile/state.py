@@ -85,30 +85,30 @@ class Referral(Struct, frozen=True):
     ended_at: datetime | None = None
     broken_off_at: datetime | None = None
     """When it was recorded that another than its recipient ended what that had in hand."""
-    moved_at: datetime | None = None
-    """When it came into its present state, as was said."""
-    told_at: datetime | None = None
-    """When its sending was recorded: from then on somebody can answer."""
+    moved_at: datetime | None = None  # when it came into its present state, as was said
+    told_at: datetime | None = None  # when its sending was recorded: from then on somebody can answer
     answer_within: timedelta | None = None
     escalations: int = 0
     delivery: timedelta | None = None
     """How long the recipient's system has to say that it arrived; None where the case's pathway has no such window."""
-    undelivered: int = 0
-    """How often it was raised that it did not arrive."""
+    undelivered: int = 0  # how often it was raised that it did not arrive
     entered_at: datetime | None = None
     """When it was recorded that it came into its state, or that somebody acted on it since."""
     stage: timedelta | None = None
     """How long it may be in its state until somebody acts; None where the case's pathway has no such window."""
-    stalled: int = 0
-    """How often it was raised that nobody did."""
-    endless: bool = False
-    """What is raised of it goes on until somebody acts."""
+    stalled: int = 0  # how often it was raised that nobody did
+    endless: bool = False  # what is raised of it goes on until somebody acts
     replaced: bool = False
     """Another was sent in its place, which is neither cancelled nor rejected; or that one was replaced so."""
-    left: bool = False
-    """Rejected, and its sender decided that nobody else is asked."""
+    left: bool = False  # rejected, and its sender decided that nobody else is asked
     by_machine: bool = False  # it came into its state by the word of its recipient's system, and of no person
     awaits: datetime | None = None  # until then it waits for an appointment that stands
+    held_before_work: bool = False  # on hold, and no work on it began
+
+    @property
+    def stands_as(self) -> ReferralStatus:
+        """Its state; of one that is on hold before work on it began, that it was accepted."""
+        return ReferralStatus.ACCEPTED if self.held_before_work else self.status
 
     @property
     def acts_by(self) -> datetime | None:

@@ -52,6 +52,8 @@ ALLOWED = {
     ("received", "rejected"),
     ("received", "cancelled"),
     ("accepted", "in-progress"),
+    ("accepted", "on-hold"),
+    ("on-hold", "accepted"),
     ("accepted", "rejected"),
     ("accepted", "completed"),
     ("accepted", "failed"),

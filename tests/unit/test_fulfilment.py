@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 from story import (
+    C1,
     C2,
     HOSPITAL,
     HOUR,
@@ -14,6 +15,7 @@ from story import (
     R3,
     SCHOOL,
     act,
+    an_id,
     brought_to,
     closed,
     consent,
@@ -26,6 +28,9 @@ from story import (
     the_case,
 )
 
+from rujukan.domain.case.appointments import AppointmentMade
+from rujukan.domain.case.attendance import AppointmentKept, KeepAppointment
+from rujukan.domain.case.consents import ConsentWithdrawn, WithdrawConsent
 from rujukan.domain.case.fulfilment import (
     AcceptReferral,
     CompleteReferral,
@@ -34,12 +39,14 @@ from rujukan.domain.case.fulfilment import (
     ReceiveReferral,
     ReferralAccepted,
     ReferralCompleted,
+    ReferralReadyAgain,
     ReferralResumed,
+    ReferralStarted,
     RejectReferral,
     ResumeReferral,
     StartReferral,
 )
-from rujukan.domain.case.referrals import CancelReferral, ReferralSent, SendReferral
+from rujukan.domain.case.referrals import CancelReferral, ReferralCancelled, ReferralSent, SendReferral
 from rujukan.domain.codes import EndReason, Outcome, Purpose, ReferralStatus, RejectReason, Service
 from rujukan.domain.fact import Fact
 from rujukan.domain.refusal import CaseNotOpen, InTheFuture, Invalid, NotForThisAgency, Unknown, WrongMove
@@ -69,6 +76,8 @@ MOVES: dict[str, Fact] = {
     "cancel": CANCEL,
 }
 
+HELD_BEFORE_WORK = [*referred(S.ACCEPTED), moved(S.ON_HOLD)]
+READY = say(ReferralReadyAgain, referral=R1)
 NEVER_CAME = say(CompleteReferral, referral=R1, outcome=Outcome.DID_NOT_ATTEND)
 SENDER, RECIPIENT = act("lbh"), HOSPITAL
 """The sender here is not the lead, so that what the sender may is not taken for what the lead may."""
@@ -83,6 +92,7 @@ LEADS_TO: dict[tuple[S, str], S] = {
     (S.RECEIVED, "cancel"): S.CANCELLED,
     (S.ACCEPTED, "start"): S.IN_PROGRESS,
     (S.ACCEPTED, "cancel"): S.CANCELLED,
+    (S.ACCEPTED, "hold"): S.ON_HOLD,
     (S.IN_PROGRESS, "hold"): S.ON_HOLD,
     (S.IN_PROGRESS, "complete"): S.COMPLETED,
     (S.IN_PROGRESS, "fail"): S.FAILED,
@@ -146,7 +156,9 @@ def test_each_move_is_recorded_as_it_was_made() -> None:
     given(*referred(S.RECEIVED)).when(REJECT, by=HOSPITAL).then(moved(S.REJECTED))
     given(*referred(S.ACCEPTED)).when(START, by=HOSPITAL).then(moved(S.IN_PROGRESS))
     given(*referred(S.IN_PROGRESS)).when(HOLD, by=HOSPITAL).then(moved(S.ON_HOLD))
+    given(*referred(S.ACCEPTED)).when(HOLD, by=HOSPITAL).then(moved(S.ON_HOLD))
     given(*referred(S.ON_HOLD)).when(RESUME, by=HOSPITAL).then(say(ReferralResumed, referral=R1))
+    given(*HELD_BEFORE_WORK).when(RESUME, by=HOSPITAL).then(say(ReferralReadyAgain, referral=R1))
     given(*referred(S.IN_PROGRESS)).when(COMPLETE, by=HOSPITAL).then(moved(S.COMPLETED))
     given(*referred(S.IN_PROGRESS)).when(FAIL, by=HOSPITAL).then(moved(S.FAILED))
     given(*referred(S.IN_PROGRESS)).when(CANCEL).then(moved(S.CANCELLED))
@@ -161,6 +173,52 @@ def test_nobody_has_to_say_that_work_began_for_a_referral_to_end_and_nobody_says
         result.then(say(ReferralCompleted, referral=R1, outcome=outcome))
     else:
         result.refused(Invalid, field="outcome")
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_to_hold_what_was_not_begun_says_of_no_work_that_it_was_done(outcome: Outcome) -> None:
+    result = given(*HELD_BEFORE_WORK).when(say(CompleteReferral, referral=R1, outcome=outcome), by=HOSPITAL)
+    if outcome in (Outcome.DID_NOT_ATTEND, Outcome.DECLINED):
+        result.then(say(ReferralCompleted, referral=R1, outcome=outcome))
+    else:
+        result.refused(Invalid, field="outcome")
+
+
+def test_what_was_held_before_work_began_is_accepted_again_as_often_as_it_is_held() -> None:
+    case = given(*HELD_BEFORE_WORK, READY).when(HOLD, by=HOSPITAL).then(moved(S.ON_HOLD))
+    assert case is not None
+    assert case.referrals[R1].stands_as is S.ACCEPTED
+    given(*HELD_BEFORE_WORK, READY, moved(S.ON_HOLD)).when(RESUME, by=HOSPITAL).then(READY)
+    given(*HELD_BEFORE_WORK, READY).when(START, by=HOSPITAL).then(moved(S.IN_PROGRESS))
+    begun = [*HELD_BEFORE_WORK, READY, moved(S.IN_PROGRESS), moved(S.ON_HOLD)]
+    given(*begun).when(RESUME, by=HOSPITAL).then(say(ReferralResumed, referral=R1))
+    given(*HELD_BEFORE_WORK).when(START, by=HOSPITAL).refused(WrongMove)
+    given(*HELD_BEFORE_WORK).when(FAIL, by=HOSPITAL).then(moved(S.FAILED))
+
+
+def test_it_was_accepted_when_it_was_accepted_first() -> None:
+    later_on = replace(READY, occurred_at=NOON + HOUR)
+    assert the_case(*HELD_BEFORE_WORK, later_on).referrals[R1].accepted_at == NOON
+
+
+def test_it_stops_as_no_consent_covers_it_like_what_was_not_begun() -> None:
+    given(*HELD_BEFORE_WORK).when(say(WithdrawConsent, consent=C1)).then_only(ConsentWithdrawn, ReferralCancelled)
+    given(*referred(S.ON_HOLD)).when(say(WithdrawConsent, consent=C1)).then_only(ConsentWithdrawn)
+
+
+def test_work_on_it_begins_as_she_came_though_it_was_on_hold() -> None:
+    made = say(
+        AppointmentMade,
+        appointment=an_id("appointment"),
+        referral=R1,
+        made_by="rsud",
+        appointed_for=NOON,
+        due_at=NOON,
+        rule="2026-1",
+    )
+    came = say(KeepAppointment, appointment=made.appointment)
+    for log in ([*referred(S.ACCEPTED), made], [*HELD_BEFORE_WORK, made]):
+        given(*log).when(came, by=HOSPITAL).then_only(AppointmentKept, ReferralStarted)
 
 
 def test_what_is_rejected_after_it_was_accepted_waits_for_its_sender_to_redirect_it() -> None:

@@ -6,11 +6,17 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from story import NETWORK, R1, R2, SYSTEM, act, an_id, brought_to, consent, opened, say, the_case
+from story import NETWORK, R1, R2, SYSTEM, act, an_id, brought_to, consent, moved, opened, say, the_case
 
 from rujukan.domain.case import Case, decide
 from rujukan.domain.case.departing import AssignmentLapsed, LapseAssignment
-from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral, RejectReferral, StartReferral
+from rujukan.domain.case.fulfilment import (
+    AcceptReferral,
+    ReceiveReferral,
+    RejectReferral,
+    ResumeReferral,
+    StartReferral,
+)
 from rujukan.domain.case.staffing import AssignmentEnded, AssignPerson, PersonExcluded
 from rujukan.domain.casefile.assigning import PersonAssigned
 from rujukan.domain.casefile.evolving import fold_log, said
@@ -117,6 +123,23 @@ def test_who_is_there_takes_what_nobody_has(who: str, state: S, cell: str) -> No
             heard = command is not TAKE or state is not S.REQUESTED or urgency is not Urgency.EMERGENCY
             assert after.of(Staff).waiting(after, "rsud") is not heard, "theirs, once a person said so"
             assert ("rsud", ASLEEP) in after.of(Staff).assigned
+
+
+@pytest.mark.parametrize("urgency", list(Urgency))
+@pytest.mark.parametrize("who", [*WHO])
+def test_what_was_held_before_work_began_waits_like_what_was_accepted(who: str, urgency: Urgency) -> None:
+    """Else its recipient's system, which holds it, would take it from whoever is there."""
+    accepted, hold = case_of(who, S.ACCEPTED, urgency), moved(S.ON_HOLD)
+    case = fold_log(said([hold], "rsud"), accepted)
+    assert case is not None
+    assert case.of(Staff).waiting(case, "rsud") is accepted.of(Staff).waiting(accepted, "rsud")
+    resume = say(ResumeReferral, referral=R1)
+    assert can(resume, case, whoever_is_there()) is case.of(Staff).waiting(case, "rsud")
+    if case.of(Staff).waiting(case, "rsud"):
+        after = fold_log(said(decide(resume, case, whoever_is_there(), HOSPITAL), "rsud"), case)
+        assert after is not None
+        assert after.referrals[R1].status is S.ACCEPTED
+        assert not after.of(Staff).waiting(after, "rsud"), "who resumes it has it"
 
 
 @pytest.mark.parametrize(("state", "urgency"), [*product((s for s in S if s.is_open and s is not S.DRAFT), Urgency)])

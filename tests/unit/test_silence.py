@@ -42,6 +42,7 @@ from rujukan.domain.case.fulfilment import (
     AcceptReferral,
     HoldReferral,
     ReferralCompleted,
+    ReferralReadyAgain,
     ReferralResumed,
     ResumeReferral,
     StartReferral,
@@ -228,16 +229,19 @@ def test_who_rejected_it_redirects_it_for_nobody(by: str) -> None:
 MOVES = st.lists(st.tuples(st.integers(1, 96), st.booleans()), min_size=1, max_size=40)
 
 
-@for_any(MOVES, st.sampled_from(list(U)))
-@example([(47, True), (20, True)] * 12, U.EMERGENCY)
-@example([(71, True), (23, True)] * 12, U.EMERGENCY)
+@for_any(MOVES, st.sampled_from(list(U)), st.sampled_from([S.ACCEPTED, S.IN_PROGRESS]))
+@example([(47, True), (20, True)] * 12, U.EMERGENCY, S.IN_PROGRESS)
+@example([(71, True), (23, True)] * 12, U.EMERGENCY, S.IN_PROGRESS)
+@example([(3, True), (1, True)] * 12, U.EMERGENCY, S.ACCEPTED)
+@example([(3, True), (23, True)] * 12, U.EMERGENCY, S.ACCEPTED)
 def test_whoever_holds_and_resumes_work_keeps_nobody_from_hearing_of_it(
-    moves: list[tuple[int, bool]], urgency: Urgency
+    moves: list[tuple[int, bool]], urgency: Urgency, held_from: S
 ) -> None:
-    """In whatever order and how often: it is raised after the window of work that began, and to the lead after the
-    second, and so on."""
-    case, now = the_case(*in_state(S.IN_PROGRESS, urgency=urgency)), NOON
-    longest = V2026_3.stages[S.IN_PROGRESS][urgency]
+    """In whatever order and how often, before work began and after: it is raised after the window of the state from
+    which it is held, and to the lead after the second, and so on."""
+    case, now = the_case(*in_state(held_from, urgency=urgency)), NOON
+    first = V2026_3.stages[held_from][urgency]
+    longest = max(first, V2026_3.stages[S.ON_HOLD][urgency])
     raised: list[tuple[str, timedelta]] = []
     for hours, does in moves:
         until = now + hours * HOUR
@@ -249,11 +253,13 @@ def test_whoever_holds_and_resumes_work_keeps_nobody_from_hearing_of_it(
             case = fold_log(_said([event], "uptd-ppa", at), case) or case
         now = until
         if does:
-            status = S.IN_PROGRESS if case.referrals[R1].status is S.ON_HOLD else S.ON_HOLD
-            move = say(ReferralResumed, referral=R1) if status is S.IN_PROGRESS else moved(S.ON_HOLD)
+            held = case.referrals[R1].status is S.ON_HOLD
+            goes_on = ReferralResumed if held_from is S.IN_PROGRESS else ReferralReadyAgain
+            move = say(goes_on, referral=R1) if held else moved(S.ON_HOLD)
             case = fold_log(_said([replace(move, occurred_at=now)], "rsud", now), case) or case
     passed = (now - NOON) // longest
     assert len(raised) >= passed
+    assert not raised or raised[0][1] <= first
     assert [to for to, _ in raised] == ["rsud", *["uptd-ppa"] * (len(raised) - 1)][: len(raised)]
     assert all(after <= n * longest for n, (_, after) in enumerate(raised, 1))
 

@@ -216,7 +216,7 @@ MOVES: Mapping[type[Fact], tuple[str, str]] = {
     f.AcceptReferral: ("recipient", "received"),
     f.RejectReferral: ("recipient", "accepted received"),
     f.StartReferral: ("recipient", "accepted"),
-    f.HoldReferral: ("recipient", "in-progress"),
+    f.HoldReferral: ("recipient", "accepted in-progress"),
     f.ResumeReferral: ("recipient", "on-hold"),
     f.CompleteReferral: ("recipient", "accepted in-progress on-hold"),
     f.FailReferral: ("recipient", "accepted in-progress on-hold"),
