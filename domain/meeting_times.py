@@ -1,4 +1,5 @@
-"""How long what is between the parties of a referral may wait: appointments, questions. Versioned data."""
+"""How long what is between the parties of a referral may wait: appointments, questions, requests to cancel. Versioned
+data."""
 
 from datetime import timedelta
 
@@ -44,3 +45,11 @@ QUESTION_TIMES = QuestionTimes(
     answer={Urgency.ROUTINE: 3 * DAY, Urgency.URGENT: DAY, Urgency.EMERGENCY: HOUR},
     source="default: as soon as the referral itself is to be answered. A network sets its own",
 )
+
+
+CANCELLATION_TIMES = QuestionTimes(
+    version="2026-1",
+    answer={Urgency.ROUTINE: 3 * DAY, Urgency.URGENT: DAY, Urgency.EMERGENCY: HOUR},
+    source="default: as soon as a question on the referral is answered. A network sets its own",
+)
+"""How soon the recipient answers a sender who asks to cancel, and how often it is raised that it does not."""

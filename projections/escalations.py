@@ -25,14 +25,12 @@ from ..domain.case.lead import LeadTransferAccepted
 from ..domain.case.lifecycle import CaseClosed, CaseReopened
 from ..domain.case.merging import CaseMerged, CaseSeparated
 from ..domain.case.overrides import OverrideReviewed, OverrideReviewOverdue, SharedWithoutConsent
-from ..domain.case.questions import QuestionAnswered, QuestionUnanswered
 from ..domain.case.reminders import ReferralEscalated, ReferralUndelivered
 from ..domain.case.reminding import ClockStillOverdue, ClockWarned, next_reminder
 from ..domain.case.services import ServiceDelivered
 from ..domain.case.silence import ReferralStalled
 from ..domain.case.striking import EntryStruck
 from ..domain.case.uncovered import UncoveredEndAnnounced, UncoveredEndAnswered
-from ..domain.casefile.appointed import AppointmentStep
 from ..domain.casefile.clocks import ClockEnded, ClockMet, ClockOverdue, ClockResumed, ClockStarted
 from ..domain.casefile.duties import DutiesFound, beginning
 from ..domain.casefile.entries import met_by_nothing
@@ -196,7 +194,7 @@ class Escalations:
                     subjects = [event.referral, *meeting.on_referral(case, event.referral)]
                     kinds = [STALLED, *meeting.NOT_MET]
                     db.execute(RESOLVE + " AND kind = ANY(%s) AND subject = ANY(%s)", (at, stream, kinds, subjects))
-                case AppointmentStep() | QuestionUnanswered() | QuestionAnswered():
+                case _ if isinstance(event, meeting.TAKEN_IN):
                     meeting.raise_or_resolve(db, case, written)
                 case ClockMet() | ClockEnded():
                     _stop(db, stream, event.clock)
@@ -240,13 +238,14 @@ class Escalations:
 
 
 def _moved(db: Tables, stream: UUID, case: Case, id: ReferralId, at: datetime) -> None:
-    """An answer, or an end, resolves what was raised of a referral; with its end, its clocks are its recipient's no
-    more."""
+    """An answer, or an end, resolves what was raised of a referral, but for a request to cancel it that waits; with its
+    end, its clocks are its recipient's no more."""
     referral = case.referrals[id]
     db.execute(RESOLVE + " AND kind = %s AND subject = ANY(%s)", (at, stream, STALLED, [id, referral.redirects]))
     if referral.status in (ReferralStatus.DRAFT, ReferralStatus.REQUESTED):
         return
-    db.execute(RESOLVE + " AND kind <> ALL(%s) AND subject = %s", (at, stream, OF_CLOCKS, id))
+    kept = [*OF_CLOCKS, meeting.CANCELLATION] if referral.status.is_open else OF_CLOCKS
+    db.execute(RESOLVE + " AND kind <> ALL(%s) AND subject = %s", (at, stream, kept, id))
     if not referral.status.is_open:
         _not_announced(db, stream, [id])
         db.execute(RESOLVE + " AND subject = ANY(%s)", (at, stream, meeting.on_referral(case, id)))

@@ -1,10 +1,12 @@
-"""How an escalation is raised and resolved (escalations.py), and what is raised of appointments and questions."""
+"""How an escalation is raised and resolved (escalations.py), and what is raised of appointments, questions and
+requests to cancel."""
 
 from typing import LiteralString
 from uuid import UUID
 
 from ..domain.case.appointments import AppointmentCancelled, AppointmentMade, AppointmentMoved
 from ..domain.case.attendance import AppointmentKept, AppointmentMissed, AppointmentUnclear
+from ..domain.case.cancelling import CancellationDeclined, CancellationStep, CancellationUnanswered
 from ..domain.case.questions import QuestionAnswered, Questions, QuestionUnanswered
 from ..domain.casefile.appointed import Appointments, AppointmentStep, met_by
 from ..domain.casefile.state import Case, Status
@@ -12,9 +14,11 @@ from ..domain.disclosure import Written
 from ..domain.fact import ReferralId
 from .projection import Tables
 
-STALLED, QUESTION = "stalled", "question"
+STALLED, QUESTION, CANCELLATION = "stalled", "question", "cancellation"
 MISSED, CANCELLED, UNCLEAR = "appointment-missed", "appointment-cancelled", "appointment-unclear"
 MOVED_LATE = "appointment-moved-late"
+TAKEN_IN = (AppointmentStep, QuestionUnanswered, QuestionAnswered, CancellationStep)
+"""What `raise_or_resolve` takes in."""
 NOT_MET = [MISSED, CANCELLED]
 
 RAISE: LiteralString = """
@@ -34,7 +38,7 @@ def on_referral(case: Case, referral: ReferralId) -> list[UUID]:
 
 
 def raise_or_resolve(db: Tables, case: Case, written: Written) -> None:
-    """Take in what happened to an appointment or a question."""
+    """Take in what happened to an appointment, a question, or a request to cancel."""
     match event := written.event:
         case AppointmentStep():
             _appointment(db, case, written, event)
@@ -44,6 +48,12 @@ def raise_or_resolve(db: Tables, case: Case, written: Written) -> None:
         case QuestionAnswered():
             of = (written.at, written.stream, QUESTION, event.question)
             db.execute(RESOLVE + " AND kind = %s AND subject = %s", of)
+        case CancellationUnanswered():
+            asked = (written.stream, CANCELLATION, event.referral, event.level, event.to, case.lead)
+            db.execute(RAISE, (*asked, written.at, written.position))
+        case CancellationDeclined():
+            declined = (written.at, written.stream, CANCELLATION, event.referral)
+            db.execute(RESOLVE + " AND kind = %s AND subject = %s", declined)
 
 
 def _appointment(db: Tables, case: Case, written: Written, event: AppointmentStep) -> None:

@@ -9,6 +9,7 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
+from ..domain.case.cancelling import CancellationStep, waits_for_answer
 from ..domain.case.lifecycle import CaseClosed, CaseReopened
 from ..domain.case.merging import CaseMerged, CaseSeparated
 from ..domain.case.referrals import DraftFacts
@@ -55,6 +56,8 @@ class ReferralEntry(Struct, frozen=True):
     """For its sender: it should have arrived, and nothing says that it did."""
     delivery_failed: str | None
     """For its sender: why it waits in the recipient's dead letters."""
+    cancellation_due_at: datetime | None
+    """By when its recipient answers that its sender asks to cancel it; absent where nothing waits for that."""
     position: int
 
 
@@ -70,11 +73,13 @@ class ReferralBox:
           answered_at timestamptz, answer_recorded_at timestamptz, ended_at timestamptz, late boolean NOT NULL,
           answer_within interval NOT NULL, escalations int NOT NULL, position bigint NOT NULL,
           endless boolean NOT NULL, acts_by timestamptz,
+          cancellation_due_at timestamptz, cancellation_raised_from timestamptz,
           PRIMARY KEY (agency, case_id, referral)
         );
         CREATE INDEX ON referral_box (agency, box, position DESC);
         CREATE INDEX ON referral_box (due_at) WHERE status = 'requested';
         CREATE INDEX ON referral_box (acts_by) WHERE box = 'out';
+        CREATE INDEX ON referral_box (cancellation_raised_from) WHERE box = 'out';
         ALTER TABLE referral_box ENABLE ROW LEVEL SECURITY;
         CREATE POLICY own ON referral_box FOR SELECT TO rujukan_service USING ({OWN_AGENCY});
         GRANT SELECT ON referral_box TO rujukan_service;
@@ -87,6 +92,7 @@ class ReferralBox:
             if case is None:
                 continue
             for referral in _moved(followed.written.event, case):
+                wish = waits_for_answer(case, referral.id)
                 for agency, box, counterpart in _parties(referral):
                     changed[agency, followed.written.stream, referral.id] = (
                         agency,
@@ -109,6 +115,8 @@ class ReferralBox:
                         followed.written.position,
                         referral.endless,
                         referral.acts_by if case.status is Status.OPEN else None,
+                        wish.due_at if wish is not None else None,
+                        wish.raised_from if wish is not None else None,
                     )
         if changed:
             db.execute(_UPSERT, [list(column) for column in zip(*changed.values(), strict=True)], binary=True)
@@ -118,7 +126,7 @@ class ReferralBox:
 def _moved(event: Fact, case: Case) -> Iterable[Referral]:
     """The referrals of which something changed."""
     match event:
-        case DraftFacts() | ReferralMove():
+        case DraftFacts() | ReferralMove() | CancellationStep():
             next: ReferralId | None = event.referral
             while next is not None and (moved := case.referrals.get(next)) is not None:
                 yield moved
@@ -186,9 +194,18 @@ def stalled(db: Connection[TupleRow], now: datetime) -> list[tuple[UUID, UUID]]:
     ).fetchall()
 
 
+def not_cancelled(db: Connection[TupleRow], now: datetime) -> list[tuple[UUID, UUID]]:
+    """(case, referral) of those whose sender asked to cancel them, and was not answered in time. For followers."""
+    return db.execute(
+        "SELECT case_id, referral FROM views.referral_box WHERE box = 'out' AND cancellation_raised_from <= %s"
+        " ORDER BY cancellation_raised_from",
+        (now,),
+    ).fetchall()
+
+
 _SELECT: LiteralString = """
     SELECT r.referral, r.case_id AS case, r.counterpart, r.service, r.urgency, r.purpose, r.status, r.sent_at, r.due_at,
-      r.answered_at, r.answer_recorded_at, r.ended_at, r.escalations, r.position,
+      r.answered_at, r.answer_recorded_at, r.ended_at, r.escalations, r.cancellation_due_at, r.position,
       (r.due_at IS NOT NULL AND (r.late OR coalesce(r.answered_at, r.ended_at, %(now)s) > r.due_at)) AS breached,
       d.delivered_at AS received_at, d.opened_at AS handled_at, d.failed AS delivery_failed,
       coalesce(d.waits AND d.delivered_at IS NULL AND d.sent_at + d.every <= %(now)s, false) AS undelivered
@@ -198,14 +215,17 @@ _SELECT: LiteralString = """
 
 _UPSERT: LiteralString = """
     INSERT INTO referral_box (agency, referral, box, case_id, counterpart, service, urgency, purpose, status, sent_at,
-      due_at, answered_at, answer_recorded_at, ended_at, late, answer_within, escalations, position, endless, acts_by)
+      due_at, answered_at, answer_recorded_at, ended_at, late, answer_within, escalations, position, endless, acts_by,
+      cancellation_due_at, cancellation_raised_from)
     SELECT * FROM unnest(%b::text[], %b::uuid[], %b::text[], %b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[],
       %b::text[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[],
       %b::boolean[], %b::interval[], %b::int[], %b::bigint[], %b::boolean[],
-      %b::timestamptz[])
+      %b::timestamptz[], %b::timestamptz[], %b::timestamptz[])
     ON CONFLICT (agency, case_id, referral) DO UPDATE SET urgency = excluded.urgency,
       status = excluded.status, sent_at = excluded.sent_at,
       due_at = excluded.due_at, answered_at = excluded.answered_at, answer_recorded_at = excluded.answer_recorded_at,
       ended_at = excluded.ended_at, late = excluded.late, answer_within = excluded.answer_within,
-      escalations = excluded.escalations, position = excluded.position, acts_by = excluded.acts_by
+      escalations = excluded.escalations, position = excluded.position, acts_by = excluded.acts_by,
+      cancellation_due_at = excluded.cancellation_due_at,
+      cancellation_raised_from = excluded.cancellation_raised_from
 """

@@ -23,6 +23,7 @@ from ...domain.case import stopping
 from ...domain.case.ages import WarnOfMajority
 from ...domain.case.attendance import RaiseAppointment
 from ...domain.case.beginning import BeginDuties
+from ...domain.case.cancelling import RaiseCancellation
 from ...domain.case.consents import ExpireConsent
 from ...domain.case.departing import LapseAssignment
 from ...domain.case.expiring import WarnOfExpiry
@@ -196,7 +197,7 @@ class Escalator:
             late = deliveries.undelivered(db, now, HIGHEST_ESCALATION)
             unanswered = referral_box.unanswered(db, now, HIGHEST_ESCALATION)
             stalled = referral_box.stalled(db, now)
-            asked = questions.unanswered(db, now)
+            asked, to_cancel = questions.unanswered(db, now), referral_box.not_cancelled(db, now)
             unclear = appointments.unclear(db, now, APPOINTMENT_TIMES.every)
             ran_out, reminders = escalations.ran_out(db, now), escalations.to_remind_of(db, now)
             announced, begun = escalations.announced(db, now), escalations.to_begin(db)
@@ -235,6 +236,8 @@ class Escalator:
             yield Due(case, RaiseStalled(occurred_at=now, referral=ReferralId(referral)))
         for case, question in asked:
             yield Due(case, RaiseQuestion(occurred_at=now, question=QuestionId(question)))
+        for case, referral in to_cancel:
+            yield Due(case, RaiseCancellation(occurred_at=now, referral=ReferralId(referral)))
         for case, appointment in unclear:
             yield Due(case, RaiseAppointment(occurred_at=now, appointment=AppointmentId(appointment)))
         for case, referral in announced:

@@ -130,6 +130,7 @@ RAISED = {
     "case.RightWaits": "right",
     "case.AppointmentUnclear": "appointment",
     "case.QuestionUnanswered": "question",
+    "case.CancellationUnanswered": "referral",
 }
 """What is raised as nobody acted in time, beside clocks and answers; and the field that names what waits."""
 AT_ONCE = frozenset({"case.StopWaits", "case.RightWaits"})

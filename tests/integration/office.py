@@ -544,6 +544,7 @@ TOLD_BY_HAND = frozenset(
         "assessments",
         "amending",
         "attendance",
+        "cancelling",
         "questions",
         "conferences",
         "confirming",

@@ -37,6 +37,7 @@ from rujukan.domain.case.amending import AmendReferral
 from rujukan.domain.case.appointments import CancelAppointment, MakeAppointment, MoveAppointment
 from rujukan.domain.case.assessments import AgreeSafetyPlan, AssessNeeds, AssessRisk
 from rujukan.domain.case.attendance import KeepAppointment, MissAppointment
+from rujukan.domain.case.cancelling import AgreeToCancellation, AskCancellation, DeclineCancellation
 from rujukan.domain.case.clock_ends import EndClock, EndDuty, FindNotIndicated, MeetClock, ResumeClock
 from rujukan.domain.case.conferences import AgreeAction, FinishAction, HoldConference
 from rujukan.domain.case.confirming import ConfirmConsent, ContradictConsent
@@ -389,9 +390,9 @@ def _consent_and_referrals(walk: Walk, case: str) -> str:
         with_clock = {**ASKED[DraftReferral].example, "clocks": [clock]}
         helped = walk.propose(DraftReferral, f"/cases/{case}/referrals", **with_clock)
         declined, taken_back = walk.take(DraftReferral, case=case), walk.take(DraftReferral, case=case)
-        failed = walk.take(DraftReferral, case=case, urgency="urgent")
+        failed, unneeded = (walk.take(DraftReferral, case=case, urgency="urgent") for _ in range(2))
         walk.take(SendReferral, case=case, referral=helped)
-        for referral in (declined, failed):
+        for referral in (declined, failed, unneeded):
             sending = f"/cases/{case}/referrals/{referral}/sending"
             walk.propose(SendReferral, sending, duplicate_reason="Pemeriksaan kedua.")
         walk.take(CancelReferral, case=case, referral=taken_back)
@@ -406,10 +407,10 @@ def _consent_and_referrals(walk: Walk, case: str) -> str:
     with walk.acting("uptd-ppa", Role.DATA_PROTECTION_OFFICER, Purpose.AUDIT):
         walk.take(ReviewOverride, case=case, consent=alone)
     with walk.acting("rsud", purpose=Purpose.CARE):
-        for referral in (helped, declined, failed):
+        for referral in (helped, declined, failed, unneeded):
             walk.take(ReceiveReferral, case=case, referral=referral)
         walk.take(RejectReferral, case=case, referral=declined)
-        for referral in (helped, failed):
+        for referral in (helped, failed, unneeded):
             walk.take(AcceptReferral, case=case, referral=referral)
             walk.take(StartReferral, case=case, referral=referral)
         heard, misheard = walk.take(GiveConsent, case=case), walk.take(GiveConsent, case=case)
@@ -419,6 +420,10 @@ def _consent_and_referrals(walk: Walk, case: str) -> str:
         with walk.acting("uptd-ppa"):
             walk.take(AnswerQuestion, case=case, question=question)
             walk.take(AmendReferral, case=case, referral=failed)
+            for referral in (failed, unneeded):
+                walk.take(AskCancellation, case=case, referral=referral)
+        walk.take(DeclineCancellation, case=case, referral=failed)
+        walk.take(AgreeToCancellation, case=case, referral=unneeded)
         walk.take(HoldReferral, case=case, referral=helped)
         walk.take(ResumeReferral, case=case, referral=helped)
         walk.take(DeliverService, case=case)

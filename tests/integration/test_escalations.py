@@ -16,6 +16,12 @@ from some import some
 from rujukan.api.application.acknowledgements import Acknowledgements
 from rujukan.api.application.casework import Casework, Done
 from rujukan.api.application.ports import Changes
+from rujukan.domain.case.cancelling import (
+    AskCancellation,
+    CancellationAsked,
+    CancellationUnanswered,
+    DeclineCancellation,
+)
 from rujukan.domain.case.consents import ConsentGiven, WithdrawConsent
 from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral, StartReferral
 from rujukan.domain.case.glass import RaiseGlassReview, ReviewGlass
@@ -820,3 +826,28 @@ def test_the_end_that_was_announced_takes_place_by_itself_once_nothing_answered_
     tower.turns(announced.ends_at)
     tower.turns(announced.ends_at + DAY)
     assert happened(tower, case, UncoveredReferralEnded) == [UncoveredReferralEnded]
+
+
+def test_a_request_to_cancel_is_raised_until_it_is_answered_and_no_other_move_answers_it(tower: Tower) -> None:
+    office, case = tower.office, tower.opens()
+    referral = tower.refers(case, urgency=Urgency.URGENT)
+    for move in (ReceiveReferral, AcceptReferral):
+        office.does("rsud", case, move, referral=referral)
+    office.does("uptd-ppa", case, AskCancellation, referral=referral, reason=EndReason.DUPLICATE)
+    (asked,) = (w.event for w in office.ports.log.read(case) if isinstance(w.event, CancellationAsked))
+    for agency, box in (("uptd-ppa", tower.outbox), ("rsud", tower.inbox)):
+        assert box(agency, referral).cancellation_due_at == asked.due_at
+    tower.turns(asked.due_at - INSTANT)
+    assert tower.sees("rsud", case, of="cancellation") == []
+    for level in (1, 2):
+        tower.turns(asked.due_at + (level - 1) * DAY)
+        assert len(happened(tower, case, CancellationUnanswered)) == level
+    office.does("rsud", case, StartReferral, referral=referral)
+    assert tower.sees("rsud", case, of="cancellation") == [("cancellation", 1, "recipient", False)]
+    assert tower.sees("uptd-ppa", case, of="cancellation") == [("cancellation", 2, "recipient", False)]
+    office.does("rsud", case, DeclineCancellation, referral=referral, reason="r")
+    assert tower.inbox("rsud", referral).cancellation_due_at is None
+    tower.turns(asked.due_at + 9 * DAY)
+    assert len(happened(tower, case, CancellationUnanswered)) == 2
+    for agency, level in (("rsud", 1), ("uptd-ppa", 2)):
+        assert tower.sees(agency, case, of="cancellation") == [("cancellation", level, "recipient", True)]

@@ -31,6 +31,7 @@ from some import some, thorough
 
 from rujukan import projections
 from rujukan.domain.case.amending import AmendReferral
+from rujukan.domain.case.cancelling import AskCancellation, DeclineCancellation
 from rujukan.domain.case.consents import WithdrawConsent
 from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral, StartReferral
 from rujukan.domain.case.incidents import RecordIncident
@@ -39,7 +40,7 @@ from rujukan.domain.case.questions import AnswerQuestion, AskQuestion
 from rujukan.domain.case.staffing import AssignPerson, ExcludePerson
 from rujukan.domain.case.stopping import StopSharing
 from rujukan.domain.case.uncovered import EndUncoveredReferral
-from rujukan.domain.codes import ConsentBy, Role, Service, StopAbout, Urgency
+from rujukan.domain.codes import ConsentBy, EndReason, Role, Service, StopAbout, Urgency
 from rujukan.domain.referral_codes import QuestionAbout, QuestionReply
 from rujukan.domain.violence import GbvType, ToldBy, ViolenceForm
 from rujukan.infra import composition
@@ -77,7 +78,8 @@ def office(settings: Settings) -> Iterator[Office]:
 
 
 def asks_and_amends(office: Office) -> None:
-    """A referral on which its parties ask each other, one question is answered, and that becomes more urgent."""
+    """A referral on which its parties ask each other, one question is answered, that becomes more urgent, and that its
+    sender asks to cancel, once with an answer."""
     case = office.opens(composition.now())
     office.consents(case, "rsud", "incident")
     referral = office.refers(case, "rsud", Service.HEALTH, urgency=Urgency.ROUTINE)
@@ -86,6 +88,12 @@ def asks_and_amends(office: Office) -> None:
         office.does("rsud", case, AskQuestion, referral=referral, **asked)
     office.does("uptd-ppa", case, AnswerQuestion, question=question, reply=QuestionReply.GO_ON)
     office.does("uptd-ppa", case, AmendReferral, referral=referral, raised_to=Urgency.EMERGENCY)
+    for move in (ReceiveReferral, AcceptReferral):
+        office.does("rsud", case, move, referral=referral)
+    for answered in (True, False):
+        office.does("uptd-ppa", case, AskCancellation, referral=referral, reason=EndReason.DUPLICATE)
+        if answered:
+            office.does("rsud", case, DeclineCancellation, referral=referral, reason="r")
 
 
 def announces_an_end(office: Office) -> None:

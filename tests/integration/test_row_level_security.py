@@ -40,6 +40,7 @@ from rujukan.domain.case.amending import AmendReferral
 from rujukan.domain.case.appointments import MakeAppointment
 from rujukan.domain.case.assessments import AgreeSafetyPlan, AssessNeeds, AssessRisk
 from rujukan.domain.case.attendance import KeepAppointment, MissAppointment
+from rujukan.domain.case.cancelling import AgreeToCancellation, AskCancellation, DeclineCancellation
 from rujukan.domain.case.clock_ends import EndClock, EndDuty, FindNotIndicated, MeetClock, ResumeClock
 from rujukan.domain.case.conferences import AgreeAction, FinishAction, HoldConference
 from rujukan.domain.case.confirming import ConfirmConsent, ContradictConsent
@@ -85,6 +86,7 @@ from rujukan.domain.codes import (
     CloseReason,
     ConsentBy,
     DocumentKind,
+    EndReason,
     ErasureBasis,
     GlassVerdict,
     HoldEnd,
@@ -569,6 +571,14 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
     silent: Fields = dict.fromkeys(("incident", "health", "psychosocial", "legal", "safety", "economic"))
     says(case, AskQuestion, "rsud", **asks, **about, **silent)  # the lead may open none of it
     says(case, AnswerQuestion, **asks, reply=QuestionReply.GO_ON)
+    unneeded: Fields = {"referral": uuid4()}
+    says(case, DraftReferral, **unneeded, **draft, compartments=shared, clocks=(), redirects=None)
+    says(case, SendReferral, **unneeded)
+    for move in (ReceiveReferral, AcceptReferral):
+        says(case, move, "rsud", **unneeded)
+    for asked_of, answers in ((referral, DeclineCancellation), (unneeded, AgreeToCancellation)):
+        says(case, AskCancellation, **asked_of, reason=EndReason.DUPLICATE)
+        says(case, answers, "rsud", **asked_of)
     left: Fields = {"referral": uuid4()}
     says(
         case,

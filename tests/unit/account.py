@@ -9,6 +9,7 @@ from uuid import UUID
 from story import NETWORK
 
 from rujukan.domain.case.amending import ReferralAmended
+from rujukan.domain.case.cancelling import ReferralCancelledAsAsked
 from rujukan.domain.case.confirming import ConsentConfirmed, ConsentNotConfirmed
 from rujukan.domain.case.consents import ConsentExpired, ConsentGiven, ConsentReported, ConsentWithdrawn
 from rujukan.domain.case.fulfilment import ReferralCompleted, ReferralFailed, ReferralRejected
@@ -30,7 +31,13 @@ from rujukan.infra.store.transcoder import to_segments
 LOOKS_AT_ALL = (Purpose.COORDINATION, Purpose.SUPERVISION, Purpose.AUDIT)
 GIVEN = (ConsentGiven, ConsentReported, ConsentOverridden, SharedWithoutConsent)
 OVER = (ConsentWithdrawn, ConsentExpired, ConsentNotConfirmed, OverrideEnded)
-TAKEN_BACK = (ReferralRejected, ReferralCancelled, UncoveredReferralEnded, ReferralEndedForSender)
+TAKEN_BACK = (
+    ReferralRejected,
+    ReferralCancelled,
+    ReferralCancelledAsAsked,
+    UncoveredReferralEnded,
+    ReferralEndedForSender,
+)
 ENDED = (*TAKEN_BACK, ReferralCompleted, ReferralFailed)
 
 

@@ -60,6 +60,13 @@ from rujukan.domain.case.appointments import AppointmentMade, CancelAppointment,
 from rujukan.domain.case.assessments import AgreeSafetyPlan, AssessNeeds, AssessRisk
 from rujukan.domain.case.attendance import KeepAppointment, MissAppointment, RaiseAppointment
 from rujukan.domain.case.beginning import BeginDuties
+from rujukan.domain.case.cancelling import (
+    AgreeToCancellation,
+    AskCancellation,
+    CancellationAsked,
+    DeclineCancellation,
+    RaiseCancellation,
+)
 from rujukan.domain.case.clock_ends import EndClock, EndDuty, FindNotIndicated, MeetClock, ResumeClock
 from rujukan.domain.case.conferences import ActionAgreed, AgreeAction, FinishAction, HoldConference
 from rujukan.domain.case.confirming import ConfirmConsent, ContradictConsent
@@ -319,6 +326,7 @@ def happened(
             ),
             "rsud",
         ),
+        say(CancellationAsked, referral=R1, reason=EndReason.DUPLICATE, due_at=NOON, rule="2026-1"),
         say(
             AppointmentMade,
             appointment=APPOINTMENT,
@@ -433,6 +441,10 @@ COMMANDS: Mapping[type[Fact], Fact] = {
         say(EndUncoveredReferral, **MOVE, reason="r"),
         say(EndAnnouncedReferral, **MOVE),
         say(EndReferralForSender, **MOVE, reason="r"),
+        say(AskCancellation, **MOVE, reason=EndReason.DUPLICATE),
+        say(AgreeToCancellation, **MOVE),
+        say(DeclineCancellation, **MOVE, reason="r"),
+        say(RaiseCancellation, **MOVE),
         say(EscalateReferral, **MOVE),
         say(RaiseUndelivered, **MOVE),
         say(RaiseStalled, **MOVE),

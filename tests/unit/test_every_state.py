@@ -107,6 +107,7 @@ OTHERWISE: Mapping[str, Mapping[str, str]] = {
     "WarnOfMajority": {"open": "y", "separated": "y"},
     "RaiseClock": {"open": "y", "separated": "y"},
     "RaiseAppointment": {"open": "y", "separated": "y"},
+    "RaiseCancellation": {"open": "y", "separated": "y"},
     "RaiseQuestion": {"open": "y", "separated": "y"},
     "EscalateReferral": {},
     "RaiseUndelivered": {},

@@ -23,6 +23,7 @@ from rujukan.domain.calendar import Weekday, Zone
 from rujukan.domain.case import Case, decide
 from rujukan.domain.case import fulfilment as f
 from rujukan.domain.case import glass as g
+from rujukan.domain.case.cancelling import AgreeToCancellation, AskCancellation, DeclineCancellation
 from rujukan.domain.case.confirming import ConsentConfirmed
 from rujukan.domain.case.disclosures import DiscloseCase
 from rujukan.domain.case.erasure import ApproveErasure
@@ -129,6 +130,10 @@ CompleteReferral          ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
 FailReferral              ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
 EndUncoveredReferral      -s----  yaaaaauu    ccccccuu    uuuuuuuu
 EndReferralForSender      -s----  yaaaaauu    ccccccuu    uuuuuuuu
+AskCancellation           ws---y  yauuuuuu    ccccccuu    uuuuuuuu
+AgreeToCancellation       ws---y  ayuuuuuu    ccccccuu    uuuuuuuu
+DeclineCancellation       ws---y  ayuuuuuu    ccccccuu    uuuuuuuu
+RaiseCancellation         -----y  yyyyyyyy    wwwwwwww    uuuuuuuu
 EndAnnouncedReferral      -----y  wwwwwwww    wwwwwwww    uuuuuuuu
 EscalateReferral          -----y  wwwwwwww    wwwwwwww    uuuuuuuu
 RaiseStalled              -----y  wwwwwwww    wwwwwwww    uuuuuuuu
@@ -221,6 +226,9 @@ MOVES: Mapping[type[Fact], tuple[str, str]] = {
     f.CompleteReferral: ("recipient", "accepted in-progress on-hold"),
     f.FailReferral: ("recipient", "accepted in-progress on-hold"),
     LeaveRejected: ("sender", "rejected failed"),
+    AskCancellation: ("sender", "accepted in-progress on-hold"),
+    AgreeToCancellation: ("recipient", "accepted in-progress on-hold"),
+    DeclineCancellation: ("recipient", "accepted in-progress on-hold"),
 }
 """Who makes a move, in which states: DOMAIN's picture of the state machine, told again."""
 

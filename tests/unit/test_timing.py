@@ -104,7 +104,7 @@ class Answers(NamedTuple):
 
 REFERRALS = (
     "ReferralDrafted ReferralSent ReferralReceived ReferralAccepted ReferralStarted ReferralCompleted AppointmentMade"
-    " QuestionAsked"
+    " QuestionAsked CancellationAsked"
 )
 OPENED = Answers("CaseOpened")
 WAITS = "LeadTransferAsked SharingStopped RightAsked"
@@ -176,6 +176,10 @@ ACCOUNT: dict[str, Answers | None] = {
     "SendReferral": Answers("ReferralDrafted", "referral", S.DRAFT),
     "CancelReferral": Answers("ReferralStarted", "referral"),
     "EndUncoveredReferral": Answers("ReferralStarted", "referral", without="ConsentGiven"),
+    "AskCancellation": Answers("ReferralStarted", "referral", without="CancellationAsked"),
+    "AgreeToCancellation": Answers("CancellationAsked", "referral"),
+    "DeclineCancellation": Answers("CancellationAsked", "referral"),
+    "RaiseCancellation": Answers("", time=NOON),
     "ReceiveReferral": Answers("ReferralSent", "referral", S.REQUESTED),
     "AcceptReferral": Answers("ReferralReceived", "referral", S.RECEIVED),
     "RejectReferral": Answers("ReferralReceived", "referral", S.RECEIVED),
