@@ -3,7 +3,8 @@
 Whoever takes part hears it and records it. It is a thing with a time to answer (UU 27/2022; `RIGHT_TIMES`), put before
 the lead a day before that passes, when it does, and each day after, until it is answered. The answer is a supervisor's
 or a data protection officer's word. It moves nothing by itself: what was granted is done by the act that is there for
-it (a correction, an erasure by two people, her report), and what stood against it is said as the reason.
+it (a correction, an erasure by two people, her report), and what stood against it is said as the reason. What she takes
+back waits for no answer: that is a stop, too (casefile/stopping.py), which acts at once or is put before the lead.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,13 +17,14 @@ from msgspec.structs import replace
 
 from ..casefile.ages import age_of
 from ..casefile.asking_her import SaidBy, who_reported
-from ..casefile.deciding import Network, decides, fresh
+from ..casefile.deciding import Network, decides, derived, fresh
 from ..casefile.evolving import applies
-from ..casefile.speaking import heard
+from ..casefile.speaking import heard, is_nobodys
 from ..casefile.state import EMPTY, Case, Part
+from ..casefile.stopping import SharingStopped, hear
 from ..casefile.waiting import waits
 from ..causes import Cause
-from ..codes import Obtained
+from ..codes import Obtained, StopAbout
 from ..compartment import Coordination, Legal, Psychosocial
 from ..declaring import Step, asked, field, happened, name_fields
 from ..fact import Act, AgencyCode, Fact, Short, Text, recorded
@@ -30,10 +32,11 @@ from ..field_words import VERSION_OF_TIMES
 from ..pathways import RIGHT_TIMES
 from ..persistent import put
 from ..persons import Right, RightAnswer
-from ..refusal import ConsentFromWrongPerson, Invalid, StillRunning, Unknown, WrongMove
+from ..refusal import AlreadyDone, ConsentFromWrongPerson, Invalid, StillRunning, Unknown, WrongMove
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK, ESCALATION, OFFICERS, REVIEW
-from ..standing.rows import ANYWHERE, LEADS_ALSO_ENDED, TAKES_PART_ALSO_ENDED, Since, Thing
+from ..standing.rows import ANYWHERE, LEADS_ALSO_ENDED, TAKES_PART_ALSO_ENDED, Row, Since, Thing
+from ..standing.rule import extent_of
 from ..timing import overran
 from ..words import Words
 
@@ -154,19 +157,22 @@ DUE = Cause(Words("permintaan itu menunggu", "it was to be raised that it waits"
 @asked(
     "/cases/{case}/rights",
     by=CASE_WORK | OFFICERS,
-    where=TAKES_PART_ALSO_ENDED,
+    where=LEADS_ALSO_ENDED,
     extent=Extent.OWN_WORDS,
+    or_else=(Row(CASE_WORK | OFFICERS, TAKES_PART_ALSO_ENDED, Extent.HEARD),),
     means="Mencatat bahwa penyintas, atau yang berbicara baginya, meminta melihat, memperbaiki, membatasi, atau "
-    "menghapus data, atau mencabut persetujuannya. Penanggung jawab menjawab dalam 3 x 24 jam. Ini tidak menghentikan "
-    "pembagian data: bila ia meminta berhenti, catat juga permintaan itu (stops).",
+    "menghapus data, atau mencabut persetujuannya. Penanggung jawab menjawab dalam 3 x 24 jam. Bila ia mencabut "
+    "persetujuannya, itu sekaligus permintaan menghentikan pembagian semua data; bila hanya sebagian, catat permintaan "
+    "itu saja (stops).",
     tag="consent",
     example={"kind": "access", "said_by": ["survivor"], "obtained": "verbal"},
     mints="right",
 )
 class AskRight(RightFacts, frozen=True, kw_only=True):
     """Record that the survivor, or who speaks for her, asked to see, correct, restrict or erase what is recorded, or
-    took back what was agreed to. The lead answers within 3 x 24 hours. It ends no sharing by itself: who hears her say
-    stop records that, too."""
+    took back what was agreed to. The lead answers within 3 x 24 hours. Where she takes back what she
+    agreed to, that is a stop to all of it, too, as if it was recorded as one; who hears her say stop to a part records
+    that as a stop."""
 
 
 @asked(
@@ -229,7 +235,21 @@ def ask_right(command: AskRight, case: Case, act: Act, network: Network) -> Sequ
     """Whoever asks has an answer: also somebody who is set aside, or does not speak for her."""
     fresh(case.of(Rights).asked, command.right)
     by = command.occurred_at + RIGHT_TIMES.answer
-    return [recorded(RightAsked, command, act, answer_by=by, rule=RIGHT_TIMES.version)]
+    asked = recorded(RightAsked, command, act, answer_by=by, rule=RIGHT_TIMES.version)
+    return [asked, *_stop(command, case, act)] if command.kind is Right.WITHDRAWAL else [asked]
+
+
+def _stop(command: AskRight, case: Case, act: Act) -> Iterable[SharingStopped]:
+    """What she takes back stops as when she says stop: a right on a list that stops nothing would be none. Nothing
+    stops where nobody's word counts, or where the same was said already."""
+    reports = extent_of(command, case, act) is Extent.HEARD
+    named = {"stop": derived(command.right, "stop"), "consent": None, "recipients": frozenset[str]()}
+    whole = {"compartments": None, "purposes": None, "remark": None}
+    try:
+        if not is_nobodys(case, command.said_by, None, act.at, reports):
+            yield hear(case, StopAbout.EVERYTHING, command, act, reports, **named, **whole)
+    except (ConsentFromWrongPerson, AlreadyDone):
+        return
 
 
 @decides.register

@@ -11,8 +11,11 @@ from story import (
     DAY,
     HOUR,
     LEAD,
+    NETWORK,
     NOON,
     R1,
+    R2,
+    When,
     act,
     an_id,
     brought_to,
@@ -26,6 +29,7 @@ from story import (
     written,
 )
 
+from rujukan.domain.case.fulfilment import ReferralHeld
 from rujukan.domain.case.rights import (
     AnswerRight,
     AskRight,
@@ -37,7 +41,23 @@ from rujukan.domain.case.rights import (
     due,
 )
 from rujukan.domain.case.speaking import SpeakerSetAside
-from rujukan.domain.codes import ConsentBy, Obtained, ReferralStatus, Role
+from rujukan.domain.case.stopping import StopSharing
+from rujukan.domain.casefile.ages import AgeAssessed
+from rujukan.domain.casefile.deciding import derived
+from rujukan.domain.casefile.evolving import fold_log
+from rujukan.domain.casefile.evolving import said as as_said
+from rujukan.domain.casefile.state import Case
+from rujukan.domain.casefile.stopping import SharingStopped, Stops
+from rujukan.domain.codes import (
+    AgeGroup,
+    AgencyKind,
+    ConsentBy,
+    Obtained,
+    ReferralStatus,
+    Role,
+    Service,
+    StopAbout,
+)
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Knowledge
 from rujukan.domain.fact import Fact
@@ -81,13 +101,44 @@ def answers(answer: RightAnswer = RightAnswer.GRANTED, **more: Any) -> AnswerRig
 @pytest.mark.parametrize("kind", list(Right))
 def test_whatever_she_asks_is_to_be_answered_within_three_times_24_hours(kind: Right) -> None:
     command = asks(kind, obtained=Obtained.VERBAL, remark="her words")
-    given(opened()).when(command).then(was_asked(kind=kind, obtained=Obtained.VERBAL, remark="her words"))
+    asked, *_ = _events(given(opened()).when(command))
+    assert asked == was_asked(kind=kind, obtained=Obtained.VERBAL, remark="her words")
 
 
-def test_whoever_takes_part_hears_it_and_it_ends_nothing() -> None:
+@pytest.mark.parametrize("kind", [kind for kind in Right if kind is not Right.WITHDRAWAL])
+def test_whoever_takes_part_hears_it_and_it_ends_nothing(kind: Right) -> None:
     for agency in ("uptd-ppa", "rsud"):
-        given(opened(), *AT_RSUD).when(asks(Right.WITHDRAWAL), by=act(agency)).then_only(RightAsked)
+        given(opened(), *AT_RSUD).when(asks(kind), by=act(agency)).then_only(RightAsked)
     given(opened(), *AT_RSUD).when(asks(), by=act("disdik")).refused(Unknown, what="case")
+
+
+@pytest.mark.parametrize("said_by", [SHE, FATHER, SHE | FATHER], ids=["she", "her guardian", "both"])
+@pytest.mark.parametrize("agency", ["uptd-ppa", "rsud", "polres"])
+def test_what_she_takes_back_stops_just_what_a_stop_to_everything_does(agency: str, said_by: Any) -> None:
+    """The state of each consent and referral after it, and what waits for the lead, are those after a stop."""
+    both = [consent(to=("rsud", "polres")), *AT_RSUD[1:]]
+    police = brought_to(ReferralStatus.REQUESTED, R2, to="polres", service=Service.LAW_ENFORCEMENT, of=("incident",))
+    story = given(opened(), *both, *police)
+    stop = say(StopSharing, stop=derived(RIGHT, "stop"), about=StopAbout.EVERYTHING, said_by=said_by)
+    stopped = story.when(stop, by=act(agency))
+    asked = story.when(asks(Right.WITHDRAWAL, by=said_by), by=act(agency))
+    after, as_stopped = (folded([opened(), *both, *police], when.events, agency) for when in (asked, stopped))
+    assert after.consents == as_stopped.consents
+    assert after.referrals == as_stopped.referrals
+    assert after.of(Stops).heard == as_stopped.of(Stops).heard
+    at_once = agency == "uptd-ppa" and said_by != FATHER
+    assert [heard.waits for heard in after.of(Stops).heard.values()] == [not at_once], "else the lead asks her"
+    if at_once:
+        assert not after.shareable("rsud", AgencyKind.HEALTH, NOON)
+
+
+def test_what_was_taken_back_already_is_asked_again_and_a_small_child_s_word_stops_nothing() -> None:
+    story = given(opened(), *AT_RSUD)
+    case = story.when(asks(Right.WITHDRAWAL), by=act("rsud")).then_only(RightAsked, SharingStopped, ReferralHeld)
+    again = say(AskRight, right=an_id("again"), kind=Right.WITHDRAWAL, said_by=SHE)
+    When(case, again, act("rsud"), NETWORK).then_only(RightAsked)
+    small = say(AgeAssessed, age_group=AgeGroup.SMALL_CHILD, age_table="2026-1")
+    given(opened(), small, *AT_RSUD).when(asks(Right.WITHDRAWAL)).then_only(RightAsked)
 
 
 def test_it_is_counted_from_when_she_asked_however_late_that_is_recorded() -> None:
@@ -204,6 +255,12 @@ def test_the_lead_and_who_heard_it_know_of_it_and_nobody_else() -> None:
                 told |= {(t.agency, c) for c in t.compartments}
     assert {agency for agency, _ in told} - {"rujukan"} == {"uptd-ppa", "rsud"}
     assert ("rsud", Compartment.LEGAL) not in told, "why it was refused is not told on"
+
+
+def folded(before: list[Fact], events: list[Fact], agency: str) -> Case:
+    found = fold_log(as_said(events, agency, NOON), the_case(*before))
+    assert found is not None
+    return found
 
 
 def _events(when: Any) -> list[Fact]:
