@@ -24,7 +24,7 @@ from ..casefile.state import EMPTY, Case, Part
 from ..casefile.stopping import SharingStopped, hear
 from ..casefile.waiting import waits
 from ..causes import Cause
-from ..codes import Obtained, StopAbout
+from ..codes import ConsentBy, Obtained, StopAbout
 from ..compartment import Coordination, Legal, Psychosocial
 from ..declaring import Step, asked, field, happened, name_fields
 from ..fact import Act, AgencyCode, Fact, Short, Text, recorded
@@ -240,8 +240,11 @@ def ask_right(command: AskRight, case: Case, act: Act, network: Network) -> Sequ
 
 
 def _stop(command: AskRight, case: Case, act: Act) -> Iterable[SharingStopped]:
-    """What she takes back stops as when she says stop: a right on a list that stops nothing would be none. Nothing
-    stops where nobody's word counts, or where the same was said already."""
+    """What she takes back stops as when she says stop: a right on a list that stops nothing would be none. It has to be
+    her own word, to who works on cases: of another, who may be the accused, the lead asks her before it answers.
+    Nothing stops where nobody's word counts, or where the same was said already."""
+    if ConsentBy.SURVIVOR not in command.said_by or act.role not in CASE_WORK:
+        return
     reports = extent_of(command, case, act) is Extent.HEARD
     named = {"stop": derived(command.right, "stop"), "consent": None, "recipients": frozenset[str]()}
     whole = {"compartments": None, "purposes": None, "remark": None}

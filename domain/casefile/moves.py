@@ -78,8 +78,13 @@ def moved(case: Case, event: ReferralMove, recorded_at: datetime, status: Referr
         late = overran(before.due_at, at, recorded_at, before.told_at or recorded_at)
         more |= {"answer_recorded_at": recorded_at, "late": late}
     by_machine = getattr(event, "by_machine", before.by_machine) is True
-    more |= {"held_before_work": status is ReferralStatus.ON_HOLD and before.stands_as is ReferralStatus.ACCEPTED}
-    more |= _silence(before, recorded_at, status, stage(case, before, waits_as), by_machine)
+    held_before_work = status is ReferralStatus.ON_HOLD and before.stands_as is ReferralStatus.ACCEPTED
+    window = stage(case, before, waits_as)
+    if held_before_work:  # to hold what nobody began makes nobody wait longer for whoever is asked to see to it
+        windows = (window, stage(case, before, ReferralStatus.ACCEPTED))
+        window = min((each for each in windows if each is not None), default=None)
+    more |= {"held_before_work": held_before_work}
+    more |= _silence(before, recorded_at, status, window, by_machine)
     more |= {"by_machine": by_machine and status.is_open}
     if not status.is_open:
         more |= {"awaits": None}  # no appointment of it stands any more

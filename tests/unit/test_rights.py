@@ -112,7 +112,7 @@ def test_whoever_takes_part_hears_it_and_it_ends_nothing(kind: Right) -> None:
     given(opened(), *AT_RSUD).when(asks(), by=act("disdik")).refused(Unknown, what="case")
 
 
-@pytest.mark.parametrize("said_by", [SHE, FATHER, SHE | FATHER], ids=["she", "her guardian", "both"])
+@pytest.mark.parametrize("said_by", [SHE, SHE | FATHER], ids=["she", "both"])
 @pytest.mark.parametrize("agency", ["uptd-ppa", "rsud", "polres"])
 def test_what_she_takes_back_stops_just_what_a_stop_to_everything_does(agency: str, said_by: Any) -> None:
     """The state of each consent and referral after it, and what waits for the lead, are those after a stop."""
@@ -126,10 +126,22 @@ def test_what_she_takes_back_stops_just_what_a_stop_to_everything_does(agency: s
     assert after.consents == as_stopped.consents
     assert after.referrals == as_stopped.referrals
     assert after.of(Stops).heard == as_stopped.of(Stops).heard
-    at_once = agency == "uptd-ppa" and said_by != FATHER
+    at_once = agency == "uptd-ppa"
     assert [heard.waits for heard in after.of(Stops).heard.values()] == [not at_once], "else the lead asks her"
     if at_once:
         assert not after.shareable("rsud", AgencyKind.HEALTH, NOON)
+
+
+def test_what_another_takes_back_for_her_waits_for_its_answer_and_stops_nothing() -> None:
+    """It may be the accused who asks: a stop asks whether it is, a right does not."""
+    both = [replace(consent(to=("rsud", "polres")), given_by=FATHER), *AT_RSUD[1:]]
+    for agency in ("uptd-ppa", "rsud"):
+        given(opened(), *both).when(asks(Right.WITHDRAWAL, by=FATHER), by=act(agency)).then_only(RightAsked)
+
+
+def test_who_works_on_no_case_stops_nothing_by_recording_it() -> None:
+    officer = act("uptd-ppa", Role.DATA_PROTECTION_OFFICER)
+    given(opened(), *AT_RSUD).when(asks(Right.WITHDRAWAL), by=officer).then_only(RightAsked)
 
 
 def test_what_was_taken_back_already_is_asked_again_and_a_small_child_s_word_stops_nothing() -> None:
