@@ -156,10 +156,13 @@ DUE = Cause(Words("permintaan itu menunggu", "it was to be raised that it waits"
 
 @asked(
     "/cases/{case}/rights",
-    by=CASE_WORK | OFFICERS,
+    by=CASE_WORK,
     where=LEADS_ALSO_ENDED,
-    extent=Extent.OWN_WORDS,
-    or_else=(Row(CASE_WORK | OFFICERS, TAKES_PART_ALSO_ENDED, Extent.HEARD),),
+    extent=Extent.WHOLE,
+    or_else=(
+        Row(CASE_WORK, TAKES_PART_ALSO_ENDED, Extent.HEARD),
+        Row(OFFICERS, TAKES_PART_ALSO_ENDED, Extent.OWN_WORDS),
+    ),
     means="Mencatat bahwa penyintas, atau yang berbicara baginya, meminta melihat, memperbaiki, membatasi, atau "
     "menghapus data, atau mencabut persetujuannya. Penanggung jawab menjawab dalam 3 x 24 jam. Bila ia mencabut "
     "persetujuannya, itu sekaligus permintaan menghentikan pembagian semua data; bila hanya sebagian, catat permintaan "
@@ -243,9 +246,10 @@ def _stop(command: AskRight, case: Case, act: Act) -> Iterable[SharingStopped]:
     """What she takes back stops as when she says stop: a right on a list that stops nothing would be none. It has to be
     her own word, to who works on cases: of another, who may be the accused, the lead asks her before it answers.
     Nothing stops where nobody's word counts, or where the same was said already."""
-    if ConsentBy.SURVIVOR not in command.said_by or act.role not in CASE_WORK:
+    extent = extent_of(command, case, act)
+    if ConsentBy.SURVIVOR not in command.said_by or extent is Extent.OWN_WORDS:
         return
-    reports = extent_of(command, case, act) is Extent.HEARD
+    reports = extent is Extent.HEARD
     named = {"stop": derived(command.right, "stop"), "consent": None, "recipients": frozenset[str]()}
     whole = {"compartments": None, "purposes": None, "remark": None}
     try:
