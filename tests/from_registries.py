@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-FETCH_SECONDS = 400.0
+FETCH_SECONDS = 300.0
 """Then what a test needs is not to be had here: below the bound of a test, which would end the whole worker."""
 
 
@@ -19,4 +19,5 @@ def fetch(
     except subprocess.TimeoutExpired:
         pytest.skip(f"{what}: not had from its registry within {FETCH_SECONDS:.0f} s")
     if done.returncode:
-        pytest.skip(f"{what}: cannot be had from its registry here")
+        why = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        pytest.skip(f"{what}: cannot be had from its registry here: {' '.join(why)[:200]}")

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import msgspec
 from openapi_schema_validator import OAS31Validator
+from patience import PATIENCE_SECONDS
 
 UNREAD = {400, 405, 408, 411, 413, 414, 415, 431}
 JSON = "application/json"
@@ -70,7 +71,7 @@ def _misfit(request: httpx.Request) -> str:
 @cache
 def _forms(system: str) -> list[tuple[re.Pattern[str], OAS31Validator]]:
     """The addresses of a system to which JSON is posted, each with what it takes."""
-    document = httpx.get(f"{system}/openapi.json").json()
+    document = httpx.get(f"{system}/openapi.json", timeout=PATIENCE_SECONDS).json()
     found: list[tuple[re.Pattern[str], OAS31Validator]] = []
     for path, item in document["paths"].items():
         taken = item.get("post", {}).get("requestBody", {}).get("content", {}).get(JSON)

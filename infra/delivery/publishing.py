@@ -113,12 +113,13 @@ class PublisherSource:
         log.info(
             "found on the topic of %s, and not on record as sent: numbers %d to %d", agency, upto + 1, end.sequence
         )
-        with brief(self._pool) as db:
-            for start in range(upto, end.sequence, FOUND):
-                rows = db.execute(_BETWEEN, (agency, start, min(end.sequence, start + FOUND))).fetchall()
+        for start in range(upto, end.sequence, FOUND):  # it may be a whole history, which takes long
+            behind = min(end.sequence, start + FOUND)
+            with brief(self._pool) as db:
+                rows = db.execute(_BETWEEN, (agency, start, behind)).fetchall()
                 told = [_as_told(telling_of(row, self._tellings.digests)) for row in rows]
                 self._sendings.write(db, agency, "kafka", told, found=True)
-            self._remember(db, {agency: end})
+                self._remember(db, {agency: end if behind == end.sequence else end._replace(sequence=behind)})
 
     def _remember(self, db: Connection[TupleRow], places: Mapping[str, TopicProgress]) -> None:
         rows = [(agency, place.topic_id, place.sequence) for agency, place in places.items()]

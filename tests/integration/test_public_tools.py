@@ -58,7 +58,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
         pytest.skip("there is no Go here")
     program = tmp_path_factory.mktemp("public_tools") / "tools"
     fetch("Go's modules, for a Go that is new enough", [go, "mod", "download"], SOURCE)
-    built = subprocess.run([go, "build", "-o", program, "."], cwd=SOURCE, capture_output=True, text=True)
+    built = subprocess.run([go, "build", "-o", program, "."], cwd=SOURCE, capture_output=True, text=True, timeout=450)
     assert not built.returncode, built.stderr
 
     with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
