@@ -3,7 +3,8 @@
 made ─▶ (moved …) ─▶ kept | missed | cancelled
 
 **Once its time has come it is answered, and not moved**: else who was not there hides it by another time. What was
-moved before, and is entered late, says when that was agreed; it shows as entered late, and is put before the lead. What
+moved before, and is entered late, says when that was agreed; it shows as entered late, and is put before the lead. It
+is moved late once, and from then on cancelled with a reason only; it is not moved when its referral is over. What
 is cancelled after its time has a reason. An answer that was wrong is struck (striking.py), and given anew. With its
 referral, and with the case, what is still to come is cancelled, by an event that says so; what had its time stands
 until somebody answers it.
@@ -219,6 +220,8 @@ def appointment_moved(case: Case, event: AppointmentMoved) -> Case:
         awaited_until=event.awaited_until,
         made_at=event.occurred_at,
         raised=0,
+        raised_before=before.raised_before + before.raised,
+        moved_late=before.moved_late or event.after_its_time is True,
     )
     return with_appointment(case, moved)
 
@@ -254,22 +257,30 @@ def make(command: MakeAppointment, case: Case, act: Act, network: Network) -> Se
 @decides.register
 def move(command: MoveAppointment, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     """Raises AlreadyDone where it was answered once, and that was struck: what came of it is said anew; Invalid where
-    its time had come when that was agreed."""
+    its time had come when that was agreed, where it was moved late before, and where its referral is over: whom she
+    stopped neither sets nor learns when she will be met."""
     before = require_stands(case, command)
     if before.answered_wrongly:
         raise AlreadyDone(what="the appointment's time", id=command.appointment)
     if act.at >= before.appointed_for <= command.occurred_at:
         raise Invalid(field="occurred_at", must=AGREED_BEFORE)
+    if not is_worked_on(case, before):
+        raise Invalid(field="appointed_for", must=STAY_AS_ITS_WORK_IS_OVER)
+    if before.moved_late and _came(before, act):
+        raise Invalid(field="appointed_for", must=STAY_AS_IT_WAS_MOVED_LATE)
     window = _window(command, case, before.referral, act.at)
     return [recorded(AppointmentMoved, command, act, after_its_time=_came(before, act), **window)]
 
 
 @decides.register
 def cancel(command: CancelAppointment, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    """Raises Invalid where its time has come, and no reason is said."""
-    late = _came(require_stands(case, command), act)
+    """Raises Invalid where its time has come, or had come as it was moved, and no reason is said."""
+    appointment = require_stands(case, command)
+    late = _came(appointment, act)
     if late and command.remark is None:
         raise Invalid(field="remark", must=REASON)
+    if appointment.moved_late and command.remark is None:
+        raise Invalid(field="remark", must=REASON_AS_MOVED_LATE)
     return [recorded(AppointmentCancelled, command, act, after_its_time=late)]
 
 
@@ -305,6 +316,22 @@ AGREED_BEFORE = Words(
 REASON = Words("harus menyebut alasannya, karena waktunya sudah tiba", "say the reason, as its time has come")
 FURTHEST = timedelta(days=5 * 366)
 """A time further off is a slip of the pen, and nobody would be asked what came of it."""
+REASON_AS_MOVED_LATE = Words(
+    "harus menyebut alasannya, karena janji temu itu dipindahkan sesudah waktunya tiba",
+    "say the reason, as the appointment was moved when its time had come",
+)
+STAY_AS_IT_WAS_MOVED_LATE = Words(
+    "tidak diubah lagi: janji temu itu pernah dipindahkan sesudah waktunya tiba. Nyatakan hasilnya (terlaksana, tidak "
+    "terlaksana, dibatalkan), lalu buat yang baru",
+    "stay as it is: the appointment was moved once when its time had come. Say what came of it (kept, missed, "
+    "cancelled), then make another",
+)
+STAY_AS_ITS_WORK_IS_OVER = Words(
+    "tidak diubah lagi: rujukan janji temu itu sudah berakhir. Nyatakan hasilnya (terlaksana, tidak terlaksana, "
+    "dibatalkan), lalu buat yang baru",
+    "stay as it is: the referral of the appointment is over. Say what came of it (kept, missed, cancelled), then make "
+    "another",
+)
 
 
 def _window(

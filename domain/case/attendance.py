@@ -169,7 +169,9 @@ undoes(AppointmentMissed)(answered_no_more)
 
 @applies(AppointmentUnclear)
 def appointment_unclear(part: Appointments, event: AppointmentUnclear) -> Appointments:
-    return part.changed(replace(part.made[event.appointment], raised=event.level))
+    """Counted since it has its present time, by which it is raised next: the level also counts its earlier times."""
+    before = part.made[event.appointment]
+    return part.changed(replace(before, raised=before.raised + 1))
 
 
 @decides.register
@@ -201,7 +203,7 @@ def raise_unclear(command: RaiseAppointment, case: Case | None, act: Act, networ
     due_at = _raised_from(appointment)
     if act.at < due_at:
         raise StillRunning(due_at=due_at)
-    level = appointment.raised + 1
+    level = appointment.raised_before + appointment.raised + 1
     to = met_by(case, appointment) if level == 1 else case.lead
     return [recorded(AppointmentUnclear, command, act, level=level, to=to)]
 
@@ -214,7 +216,10 @@ def stays_unclear(before: Case | None, after: Case, change: Fact, act: Act) -> I
     for id, appointment in after.of(Appointments).made.items():
         if stands(appointment) and appointment.appointed_for <= act.at:
             yield AppointmentUnclear(
-                occurred_at=change.occurred_at, appointment=id, level=appointment.raised + 1, to=after.lead
+                occurred_at=change.occurred_at,
+                appointment=id,
+                level=appointment.raised_before + appointment.raised + 1,
+                to=after.lead,
             )
 
 

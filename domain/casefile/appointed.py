@@ -45,7 +45,11 @@ class Appointment(Struct, frozen=True):
     """When it was made, or last moved, as was said."""
     ended_as: str | None = None
     raised: int = 0
-    """How often it was raised that nobody said what came of it."""
+    """How often it was raised that nobody said what came of it, since it has this time."""
+    raised_before: int = 0
+    """How often that was raised of its earlier times: the levels go on from there."""
+    moved_late: bool = False
+    """It was moved when its time had come, once: nobody knows yet what came of that time."""
     answered_wrongly: bool = False
     """What was said to have come of it was struck: it is answered anew, and not moved."""
 

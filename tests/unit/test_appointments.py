@@ -59,13 +59,16 @@ from rujukan.domain.case.fulfilment import (
 from rujukan.domain.case.lifecycle import CaseClosed, CloseCase
 from rujukan.domain.case.referrals import CancelReferral, ReferralCancelled
 from rujukan.domain.case.silence import RaiseStalled, ReferralStalled
+from rujukan.domain.case.stopping import StopSharing
 from rujukan.domain.case.striking import EntryStruck, StrikeEntry
 from rujukan.domain.codes import (
     CloseReason,
+    ConsentBy,
     EndReason,
     Outcome,
     ReferralStatus,
     RejectReason,
+    StopAbout,
     StruckBecause,
     Urgency,
 )
@@ -192,6 +195,38 @@ def test_what_is_cancelled_after_its_time_has_a_reason_and_shows_as_late() -> No
     given(*on_referral(), made()).when(CANCEL, by=HOSPITAL).then(CANCELLED)
 
 
+@pytest.mark.parametrize("raised", [0, 1, 3])
+def test_it_is_moved_late_once_and_nobody_hides_by_that_that_she_was_not_met(raised: int) -> None:
+    """That nobody says what came of it is raised at the next level, as soon as that was of any time; and what is
+    cancelled before its newest time has a reason, too."""
+    wish = {"appointment": ID, "changed_by": BY.SURVIVOR}
+    to = AT + 5 * DAY
+    moved_late = say(AppointmentMoved, AT - HOUR, after_its_time=True, **wish, **window(to))
+    levels = [say(AppointmentUnclear, AT + n * DAY, appointment=ID, level=n, to="rsud") for n in range(1, raised + 1)]
+    there: list[Any] = [*on_referral(), made(), *levels, (moved_late, "rsud")]
+    for at in (to, to + HOUR, to + 9 * DAY):
+        again = say(MoveAppointment, to - HOUR, appointed_for=at + DAY, **wish)
+        given(*there).when(again, by=later(HOSPITAL, at - NOON)).refused(Invalid, field="appointed_for")
+        given(*there).when(again, by=later(LEAD, at - NOON)).refused(Invalid, field="appointed_for")
+    cancel = say(CancelAppointment, to - HOUR, **wish)
+    by = later(HOSPITAL, to - HOUR - NOON)
+    given(*there).when(cancel, by=by).refused(Invalid, field="remark")
+    given(*there).when(replace(cancel, remark="She phoned."), by=by).then_only(AppointmentCancelled)
+    in_time = say(MoveAppointment, to - HOUR, appointed_for=to + DAY, **wish)
+    moved_in_time = say(AppointmentMoved, to - HOUR, **wish, **window(to + DAY))
+    given(*there).when(in_time, by=by).then(moved_in_time)
+    given(*there, (moved_in_time, "rsud")).when(cancel, by=by).refused(Invalid, field="remark")
+    raise_it, due = say(RaiseAppointment, appointment=ID), to - NOON + APPOINTMENT_TIMES.after[U.URGENT]
+    for level in range(raised + 1, raised + 4):
+        given(*there).when_raised(raise_it, due - HOUR / 60).refused(StillRunning, due_at=NOON + due)
+        unclear = say(
+            AppointmentUnclear, NOON + due, appointment=ID, level=level, to="rsud" if level == 1 else "uptd-ppa"
+        )
+        given(*there).when_raised(raise_it, due).then(unclear)
+        there.append(unclear)
+        due += APPOINTMENT_TIMES.every
+
+
 # Corrected -----------------------------------------------------------------------------------------------------------
 
 KEPT = say(AppointmentKept, AT, appointment=ID)
@@ -278,6 +313,24 @@ ENDINGS: Mapping[type[Fact], tuple[Fact, Any]] = {
     RejectReferral: (say(RejectReferral, referral=R1, reason=RejectReason.NO_CAPACITY), HOSPITAL),
     CancelReferral: (say(CancelReferral, referral=R1, reason=EndReason.BY_SENDER), LEAD),
 }
+
+
+@pytest.mark.parametrize("stop", [False, True], ids=["its referral ended", "she stopped it"])
+@pytest.mark.parametrize("by", [HOSPITAL, LEAD], ids=["recipient", "lead"])
+def test_what_it_was_made_on_is_over_so_nobody_sets_when_she_will_be_met(by: Any, stop: bool) -> None:
+    """Whom she stopped neither decides that, nor is told. What came of the time that it had is said still."""
+    everything = say(
+        StopSharing, AT, stop=an_id("stop"), about=StopAbout.EVERYTHING, said_by=frozenset({ConsentBy.SURVIVOR})
+    )
+    failed = say(FailReferral, AT, referral=R1, reason=EndReason.UNREACHABLE)
+    ends, who = (everything, later(LEAD, DAY)) if stop else (failed, AFTERWARDS)
+    after = given(*on_referral(), made()).when(ends, by=who)
+    assert after.refusal is None
+    there = [*on_referral(), made(), *((e, who.agency) for e in after.events)]
+    move = say(MoveAppointment, AT - HOUR, appointment=ID, appointed_for=AT + 7 * DAY, changed_by=BY.SURVIVOR)
+    then = later(by, DAY + HOUR)
+    given(*there).when(move, by=then).refused(Invalid, field="appointed_for")
+    given(*there).when(replace(MISS, occurred_at=AT + HOUR), by=then).then_only(AppointmentMissed)
 
 
 def test_a_case_that_is_closed_says_what_becomes_of_its_appointments() -> None:
