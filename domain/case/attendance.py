@@ -210,16 +210,14 @@ def raise_unclear(command: RaiseAppointment, case: Case | None, act: Act, networ
 
 @follows_all
 def stays_unclear(before: Case | None, after: Case, change: Fact, act: Act) -> Iterable[Fact]:
-    """A case that is closed while nobody said what came of an appointment says so of itself."""
+    """A case that is closed while nobody said what came of an appointment says so of itself, where that is not on
+    record yet: else closing and re-opening it again and again would put off when it is raised."""
     if before is None or before.status is not Status.OPEN or after.status is not Status.CLOSED:
         return
     for id, appointment in after.of(Appointments).made.items():
-        if stands(appointment) and appointment.appointed_for <= act.at:
+        if stands(appointment) and appointment.appointed_for <= act.at and not appointment.raised:
             yield AppointmentUnclear(
-                occurred_at=change.occurred_at,
-                appointment=id,
-                level=appointment.raised_before + appointment.raised + 1,
-                to=after.lead,
+                occurred_at=change.occurred_at, appointment=id, level=appointment.raised_before + 1, to=after.lead
             )
 
 

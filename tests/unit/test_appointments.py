@@ -56,7 +56,7 @@ from rujukan.domain.case.fulfilment import (
     ReferralStarted,
     RejectReferral,
 )
-from rujukan.domain.case.lifecycle import CaseClosed, CloseCase
+from rujukan.domain.case.lifecycle import CaseClosed, CaseReopened, CloseCase
 from rujukan.domain.case.referrals import CancelReferral, ReferralCancelled
 from rujukan.domain.case.silence import RaiseStalled, ReferralStalled
 from rujukan.domain.case.stopping import StopSharing
@@ -331,6 +331,18 @@ def test_what_it_was_made_on_is_over_so_nobody_sets_when_she_will_be_met(by: Any
     then = later(by, DAY + HOUR)
     given(*there).when(move, by=then).refused(Invalid, field="appointed_for")
     given(*there).when(replace(MISS, occurred_at=AT + HOUR), by=then).then_only(AppointmentMissed)
+
+
+def test_who_closes_and_reopens_a_case_again_and_again_puts_off_nothing() -> None:
+    """That nobody said what came of an appointment goes on record as the case is closed: once."""
+    there: list[Any] = [opened(), made("uptd-ppa", referral=None, **window(AT, opened().urgency, awaits=False))]
+    for round in range(5):
+        at = AT + round * HOUR / 60
+        closes = given(*there).when(say(CloseCase, at, reason=CloseReason.GOALS_MET), by=later(SUPERVISOR, at - NOON))
+        assert [type(e) for e in closes.events] == [CaseClosed, *([] if round else [AppointmentUnclear])]
+        there += [*closes.events, say(CaseReopened, at, reason="She called.")]
+    due = DAY + APPOINTMENT_TIMES.after[opened().urgency] + APPOINTMENT_TIMES.every
+    given(*there).when_raised(say(RaiseAppointment, appointment=ID), due).then_only(AppointmentUnclear)
 
 
 def test_a_case_that_is_closed_says_what_becomes_of_its_appointments() -> None:
