@@ -16,11 +16,13 @@ from ..casefile.appointed import (
     APPOINTMENT,
     KEPT,
     MISSED,
+    STILL_CONCERNED,
     Appointment,
     Appointments,
     AppointmentStep,
     answered_no_more,
     appointment_of,
+    is_worked_on,
     met_by,
     require_stands,
     said,
@@ -85,6 +87,7 @@ class AppointmentMissed(AppointmentStep, frozen=True, kw_only=True, tag="case.Ap
     ),
     means="Tidak ada yang menyatakan pada waktunya apakah ia ditemui; `level` menghitung berapa kali itu dieskalasi, "
     "`to` instansi yang penyelianya diminta menindaklanjuti.",
+    to=STILL_CONCERNED,
 )
 class AppointmentUnclear(AppointmentStep, frozen=True, kw_only=True, tag="case.AppointmentUnclear"):
     """Nobody said in time whether she was met; `level` counts how often that was raised, `to` is the agency whose
@@ -171,7 +174,7 @@ undoes(AppointmentMissed)(answered_no_more)
 def appointment_unclear(part: Appointments, event: AppointmentUnclear) -> Appointments:
     """Counted since it has its present time, by which it is raised next: the level also counts its earlier times."""
     before = part.made[event.appointment]
-    return part.changed(replace(before, raised=before.raised + 1))
+    return part.changed(replace(before, raised=max(before.raised + 1, event.level - before.raised_before)))
 
 
 @decides.register
@@ -193,8 +196,9 @@ def miss(command: MissAppointment, case: Case, act: Act, network: Network) -> Se
 
 @decides.register
 def raise_unclear(command: RaiseAppointment, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    """Each time the window passes again and nobody says what came of it, one level more: the first to who was to meet
-    her, the others to the lead."""
+    """Each time the window passes again and nobody says what came of it, one level more; where several have passed by
+    then, the last of them alone. The first to who was to meet her, while that one works on it, the others to the
+    lead."""
     appointment = appointment_of(case, command.appointment) if case else None
     if case is None or appointment is None:
         raise Unknown(what="appointment")
@@ -203,8 +207,9 @@ def raise_unclear(command: RaiseAppointment, case: Case | None, act: Act, networ
     due_at = _raised_from(appointment)
     if act.at < due_at:
         raise StillRunning(due_at=due_at)
-    level = appointment.raised_before + appointment.raised + 1
-    to = met_by(case, appointment) if level == 1 else case.lead
+    level = appointment.raised_before + (act.at - appointment.due_at) // APPOINTMENT_TIMES.every + 1
+    is_first = not appointment.raised_before + appointment.raised
+    to = met_by(case, appointment) if is_first and is_worked_on(case, appointment) else case.lead
     return [recorded(AppointmentUnclear, command, act, level=level, to=to)]
 
 

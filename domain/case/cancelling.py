@@ -240,15 +240,15 @@ def decline(command: DeclineCancellation, case: Case, act: Act, network: Network
 
 @decides.register
 def raise_cancellation(command: RaiseCancellation, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    """Each time the window passes again without an answer, one level more: the first to the recipient, the others to
-    the lead."""
+    """Each time the window passes again without an answer, one level more; where several have passed by then, the last
+    of them alone. The first to the recipient, the others to the lead."""
     if case is None or command.referral not in case.of(Wishes).asked:
         raise Unknown(what="referral")
     wish = _require_asked(case, command.referral, "raise")
     if act.at < wish.raised_from:
         raise StillRunning(due_at=wish.raised_from)
-    level = wish.raised + 1
-    to = case.referrals[command.referral].recipient if level == 1 else case.lead
+    level = (act.at - wish.due_at) // wish.window + 1
+    to = case.lead if wish.raised else case.referrals[command.referral].recipient
     return [recorded(CancellationUnanswered, command, act, level=level, to=to)]
 
 

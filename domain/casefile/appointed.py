@@ -139,6 +139,14 @@ CONCERNED = Audience(
     ),
     _concerned,
 )
+STILL_CONCERNED = Audience(
+    Words(
+        "yang membuatnya, serta pengirim dan penerima rujukannya, selama ikut serta",
+        "who made it, and sender and recipient of its referral, while they take part",
+    ),
+    lambda event, case: {a: kind for a, kind in _concerned(event, case).items() if a in case.participants()},
+)
+"""Of those, who has a part in the case still: nobody else is reminded, or learns from it how long the case is open."""
 said = partial(happened, step=Step.SERVICES, to=CONCERNED)
 """An appointment's event."""
 

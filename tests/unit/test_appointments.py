@@ -475,6 +475,30 @@ def test_that_nobody_says_what_came_of_it_is_raised_until_somebody_does() -> Non
     given(*events).when_raised(raise_it, 30 * DAY).refused(WrongMove)
 
 
+def test_what_was_not_raised_for_long_is_raised_once() -> None:
+    """The escalator was away, or the case closed: nobody is told a hundred times at one moment."""
+    after, every = DAY + APPOINTMENT_TIMES.after[U.URGENT], APPOINTMENT_TIMES.every
+    raise_it = say(RaiseAppointment, appointment=ID)
+    raised = say(AppointmentUnclear, NOON + after + 99 * every, appointment=ID, level=100, to="rsud")
+    given(*on_referral(), made()).when_raised(raise_it, after + 99 * every).then(raised)
+    behind = given(*on_referral(), made(), raised)
+    behind.when_raised(raise_it, after + 100 * every - HOUR / 60).refused(StillRunning)
+    next_one = say(AppointmentUnclear, NOON + after + 100 * every, appointment=ID, level=101, to="uptd-ppa")
+    behind.when_raised(raise_it, after + 100 * every).then(next_one)
+
+
+def test_what_only_the_lead_can_see_to_is_raised_to_the_lead_and_told_to_nobody_who_left() -> None:
+    after = DAY + APPOINTMENT_TIMES.after[U.URGENT]
+    over = [*on_referral(), made(), (replace(moved(S.FAILED), occurred_at=NOON + DAY), "rsud")]
+    raised = say(AppointmentUnclear, NOON + after, appointment=ID, level=1, to="uptd-ppa")
+    given(*over).when_raised(say(RaiseAppointment, appointment=ID), after).then(raised)
+    knows, found = Knowledge(), set[str]()
+    for n, entry in enumerate([*over, raised], start=1):
+        event, author = entry if isinstance(entry, tuple) else (entry, "uptd-ppa")
+        found = {each.agency for each in knows.follow(written(n, event, author)) if each.of.event == raised}
+    assert found == {"uptd-ppa"}
+
+
 @pytest.mark.parametrize("end", [S.REJECTED, S.FAILED])
 def test_an_appointment_keeps_no_referral_that_ended_from_its_sender(end: S) -> None:
     far = made(**window(NOON + 20 * DAY, U.ROUTINE))

@@ -138,6 +138,8 @@ def test_that_nobody_answers_is_raised_until_somebody_does(urgency: Urgency) -> 
         raised = say(CancellationUnanswered, NOON + level * window, referral=R1, level=level, to=to)
         given(*log).when_raised(RAISE, level * window).then(raised)
         log.append(raised)
+    once = say(CancellationUnanswered, NOON + 90 * window, referral=R1, level=90, to="uptd-ppa")
+    given(*log).when_raised(RAISE, 90 * window).then(once)
     for over in (DECLINED, AGREED, moved(S.COMPLETED), moved(S.FAILED)):
         given(*log, over).when_raised(RAISE, 30 * window).refused(WrongMove)
     again = replace(asked(urgency), due_at=NOON + 2 * window)
