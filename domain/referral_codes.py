@@ -17,7 +17,7 @@ class AppointmentBy(Code):
 class EndedWith(Code):
     """The end of which work was the end of an appointment, too."""
 
-    REFERRAL = "referral", "Rujukan yang memuatnya berakhir", "The referral that it was part of ended"
+    REFERRAL = "referral", "Rujukannya berakhir", "Its referral ended"
     CASE = "case", "Kasusnya ditutup", "The case was closed"
 
 

@@ -108,9 +108,9 @@ class OpenReferrals(Refusal):
     mend = Words(
         "Akhiri dahulu setiap rujukan yang disebut: penerima menyelesaikannya atau menyatakannya gagal, pengirim"
         " membatalkannya, penyelia penanggung jawab mengakhiri yang tidak lagi dicakup persetujuan, dan yang"
-        " pengirimnya tidak ada lagi. Persetujuan yang dilaporkan dijawab dahulu oleh penanggung jawab.",
+        " pengirimnya tidak ikut serta lagi. Persetujuan yang dilaporkan dijawab dahulu oleh penanggung jawab.",
         "End each one that is named first: its recipient completes or fails it, its sender cancels it, a supervisor of"
-        " the lead ends what no consent covers, and what a gone sender left. A reported consent is answered first.",
+        " the lead ends what no consent covers, and what has no sender any more. A reported consent is answered first.",
     )
     acts = ("CompleteReferral", "FailReferral", "CancelReferral", "EndUncoveredReferral",
             "EndReferralForSender", "ContradictConsent")  # fmt: skip

@@ -127,8 +127,8 @@ class AppointmentMoved(AppointmentWindow, frozen=True, kw_only=True, tag="case.A
 @appointed.said(
     Words("Janji temu dibatalkan", "Appointment cancelled"),
     her=Words("Satu janji temu dibatalkan", "An appointment was cancelled"),
-    means="Tidak jadi; `changed_by`: atas kehendak siapa. `ended_with`: gugur bersama pekerjaan yang memuatnya; "
-    "beri tahu ia. `after_its_time`: baru dicatat ketika waktunya sudah tiba.",
+    means="Tidak jadi; `changed_by`: atas kehendak siapa. `ended_with`: batal karena rujukan atau kasusnya "
+    "berakhir; beri tahu penyintas. `after_its_time`: baru dicatat ketika waktunya sudah tiba.",
     earlier=(not_asked("after_its_time", "ended_with"),),
     struck_by="StrikeEntry",
     says_in_clear=True,
@@ -236,12 +236,16 @@ undoes(AppointmentCancelled)(answered_no_more)
 
 @waits(
     "appointments",
-    Words("janji temu yang masih ditunggu", "appointments that stand"),
+    Words("janji temu yang hasilnya belum dinyatakan", "appointments of which nobody said what came of them"),
     Words(
-        "Buat janji temu itu pada berkas tempat penanganan diteruskan, lalu batalkan di sini.",
-        "Make the appointment in the file that lives on, then cancel it here.",
+        "Yang waktunya sudah tiba: nyatakan hasilnya di sini. Yang akan datang: buat pada berkas tempat penanganan"
+        " diteruskan, lalu batalkan di sini.",
+        "Where its time has come, say here what came of it. Where it is to come, make it in the file that lives on,"
+        " then cancel it here.",
     ),
     "CancelAppointment",
+    "KeepAppointment",
+    "MissAppointment",
 )
 def expected(case: Case, at: datetime) -> Iterable[UUID]:
     return (id for id, appointment in case.of(Appointments).made.items() if stands(appointment))
@@ -308,12 +312,15 @@ def end_with_work(before: Case | None, after: Case, change: Fact, act: Act) -> I
 
 
 AGREED_BEFORE = Words(
-    "harus sebelum waktu janji temu itu: kapan pemindahan disepakati. Janji temu yang waktunya sudah tiba dijawab "
-    "(terlaksana, tidak terlaksana, dibatalkan), lalu dibuat yang baru",
-    "be before the time of the appointment: when that was agreed. One whose time has come is answered (kept, missed, "
-    "cancelled), and another is made",
+    "harus sebelum waktu janji temu yang semula: sebut kapan pemindahan itu disepakati. Bila waktunya sudah tiba tanpa "
+    "kesepakatan sebelumnya, nyatakan hasilnya (terlaksana, tidak terlaksana, dibatalkan), lalu buat janji temu baru",
+    "be before the time that the appointment had: say when the move was agreed. Where its time came without that, say "
+    "what came of it (kept, missed, cancelled), and make another appointment",
 )
-REASON = Words("harus menyebut alasannya, karena waktunya sudah tiba", "say the reason, as its time has come")
+REASON = Words(
+    "harus menyebut alasannya, karena waktu janji temu itu sudah tiba",
+    "say the reason, as the time of the appointment has come",
+)
 FURTHEST = timedelta(days=5 * 366)
 """A time further off is a slip of the pen, and nobody would be asked what came of it."""
 REASON_AS_MOVED_LATE = Words(
@@ -366,5 +373,5 @@ name_fields(
         "Recorded after its time",
         ("Dicatat sesudah waktunya tiba", "Noted after its time"),
     ),
-    ended_with=field("Gugur karena", "Ended because", ("Gugur karena", "Ended because")),
+    ended_with=field("Batal karena", "Cancelled because", ("Batal karena", "Cancelled because")),
 )

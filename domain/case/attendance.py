@@ -80,18 +80,19 @@ class AppointmentMissed(AppointmentStep, frozen=True, kw_only=True, tag="case.Ap
 
 
 @said(
-    Words("Hasil janji temu belum dinyatakan, dieskalasi", "Outcome of an appointment not said, escalated"),
+    Words("Hasil janji temu belum dinyatakan", "Outcome of an appointment not said"),
     her=Words(
-        "Belum ada yang mencatat apa yang terjadi pada janji temu Anda; instansinya diingatkan",
-        "Nobody noted yet what came of your appointment; a reminder was sent",
+        "Belum ada yang mencatat apa yang terjadi pada janji temu Anda",
+        "Nobody has noted yet what came of your appointment",
     ),
-    means="Tidak ada yang menyatakan pada waktunya apakah ia ditemui; `level` menghitung berapa kali itu dieskalasi, "
-    "`to` instansi yang penyelianya diminta menindaklanjuti.",
+    means="Belum ada yang menyatakan apakah ia ditemui: sampai waktunya habis, atau ketika kasusnya ditutup. Selama "
+    "kasus terbuka: `level` menghitung berapa kali itu dieskalasi, `to` instansi yang penyelianya diminta "
+    "menindaklanjuti.",
     to=STILL_CONCERNED,
 )
 class AppointmentUnclear(AppointmentStep, frozen=True, kw_only=True, tag="case.AppointmentUnclear"):
-    """Nobody said in time whether she was met; `level` counts how often that was raised, `to` is the agency whose
-    supervisors are to see to it."""
+    """Nobody had said whether she was met: as the time for that ran out, or as the case was closed. While the case is
+    open, `level` counts how often that was raised, and `to` is the agency whose supervisors are to see to it."""
 
     level: Coordination[int]
     to: Coordination[AgencyCode]

@@ -31,11 +31,11 @@ from ..standing.rows import ANYWHERE
     extent=Extent.MOVE,
     when=When.NOW,
     means="Mencatat bahwa waktu sebuah kewajiban mulai berjalan karena tindakan beberapa instansi, atau berjalan lagi "
-    "karena yang memenuhinya dicoret.",
+    "karena yang memenuhinya dicoret atau digantikan.",
 )
 class BeginDuties(Fact, frozen=True, kw_only=True):
     """Record that the time for duties of law began by what several agencies did, or runs again as what met it was
-    struck."""
+    struck or replaced."""
 
 
 @decides.register

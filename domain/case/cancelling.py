@@ -3,7 +3,7 @@
 Who takes back at once what others work on leaves her with half of it, and them with people at her door. So the sender
 asks, and says why, and the recipient agrees, which ends it, or declines, and says why. Until then it goes on as it is:
 to ask ends no silence and puts nothing off. Who does not answer is reminded, then the lead is. What the survivor says
-is another thing (stopping.py): that acts at once, whoever heard it.
+is another thing: it is recorded as a stop (stopping.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,15 +51,18 @@ class CancellationFacts(CancellationStep, frozen=True, kw_only=True):
 
 
 @said(
-    Words("Pembatalan rujukan diminta pengirimnya", "Cancellation of a referral asked for"),
-    her=Words("Pengirim meminta agar satu rujukan dibatalkan", "It was asked that a referral be cancelled"),
+    Words("Pembatalan rujukan diminta pengirimnya", "Cancellation of a referral asked for by its sender"),
+    her=Words(
+        "Instansi yang mengirim satu rujukan meminta agar rujukan itu dibatalkan",
+        "The agency that sent a referral asked that it be cancelled",
+    ),
     means="Pengirim meminta penerima membatalkan rujukan yang sudah disanggupi atau dikerjakan; sampai dijawab, "
-    "rujukan berjalan terus.",
+    "keadaan rujukan tidak berubah.",
     calls={"rule": VERSION_OF_TIMES},
 )
 class CancellationAsked(CancellationFacts, frozen=True, kw_only=True, tag="case.CancellationAsked"):
-    """The sender asks the recipient to cancel what that accepted, or works on; until it is answered the referral goes
-    on."""
+    """The sender asks the recipient to cancel what that accepted, or works on; until it is answered the referral
+    stays as it is."""
 
     due_at: Coordination[datetime]
     rule: Coordination[Short]
@@ -78,18 +81,21 @@ class ReferralCancelledAsAsked(ReferralMove, frozen=True, kw_only=True, tag="cas
 
 @said(
     Words("Pembatalan rujukan tidak disetujui penerimanya", "Cancellation of a referral declined"),
-    her=Words("Rujukan itu berjalan terus", "That referral goes on"),
-    means="Penerima tidak menyetujui pembatalan, dengan alasan ini; rujukan berjalan terus.",
+    her=Words("Satu rujukan tidak jadi dibatalkan", "A referral was not cancelled after all"),
+    means="Penerima tidak menyetujui pembatalan, dengan alasan ini; keadaan rujukan tidak berubah.",
 )
 class CancellationDeclined(CancellationStep, frozen=True, kw_only=True, tag="case.CancellationDeclined"):
-    """The recipient does not agree, for this reason; the referral goes on."""
+    """The recipient does not agree, for this reason; the referral stays as it is."""
 
     reason: Coordination[Text]
 
 
 @said(
     Words("Permintaan pembatalan tanpa jawaban dieskalasi", "Unanswered request to cancel escalated"),
-    her=Words("Permintaan itu belum dijawab; instansinya diingatkan", "It had no answer, and a reminder was sent"),
+    her=Words(
+        "Permintaan untuk membatalkan satu rujukan belum dijawab; pengingat dikirim",
+        "A request to cancel a referral has no answer yet; a reminder was sent",
+    ),
     means="Penerima tidak menjawab pada waktunya; `level` menghitung berapa kali itu dieskalasi, `to` instansi yang "
     "penyelianya diminta menindaklanjuti.",
 )
@@ -144,13 +150,14 @@ UNANSWERED = Cause(
     by=CASE_WORK,
     where=KNOWS.to(REFERRAL, R.SENDER, by="referral", states=TAKEN_ON, move="ask to cancel"),
     extent=Extent.MOVE,
-    means="Meminta penerima membatalkan rujukan yang sudah disanggupi atau dikerjakannya. Bukan untuk permintaan "
-    "korban sendiri: itu berlaku segera.",
+    means="Meminta penerima membatalkan rujukan yang sudah disanggupi atau dikerjakannya. Bila korban sendiri "
+    "yang menghendakinya, catat permintaan menghentikan pembagian data (stops).",
     tag="referral",
-    example={"reason": "duplicate", "note": "Sudah ditangani psikolog lain."},
+    example={"reason": "duplicate", "note": "Rujukan yang sama sudah dikirim lebih dahulu."},
 )
 class AskCancellation(CancellationFacts, frozen=True, kw_only=True):
-    """Ask the recipient to cancel what it accepted, or works on. Not for what the survivor says: that acts at once."""
+    """Ask the recipient to cancel what it accepted, or works on. Where it is the survivor who wants it, record
+    that as a stop (`…/stops`)."""
 
 
 @asked(
@@ -175,12 +182,12 @@ class AgreeToCancellation(ReferralMove, frozen=True, kw_only=True):
     where=KNOWS.to(REFERRAL, R.ADDRESSEE, by="referral", states=TAKEN_ON, move="decline to cancel"),
     extent=Extent.MOVE,
     answers=(ASKED_FOR,),
-    means="Tidak menyetujui pembatalan yang diminta pengirim, dengan alasannya: rujukan berjalan terus.",
+    means="Tidak menyetujui pembatalan yang diminta pengirim, dengan alasannya: keadaan rujukan tidak berubah.",
     tag="referral",
-    example={"reason": "Korban sedang dalam pemeriksaan dan ingin melanjutkan."},
+    example={"reason": "Pekerjaan sudah dimulai, dan korban ingin melanjutkan."},
 )
 class DeclineCancellation(CancellationStep, frozen=True, kw_only=True):
-    """Decline what the sender asked for, and say why: the referral goes on."""
+    """Decline what the sender asked for, and say why: the referral stays as it is."""
 
     reason: Coordination[Text]
 

@@ -110,7 +110,7 @@ class RefusalFacts(Fact, frozen=True, kw_only=True):
 @happened(
     Words("Persetujuan ditolak", "Consent refused"),
     her=Words("Dicatat bahwa persetujuan tidak diberikan", "That the answer was no was recorded"),
-    means="Ditanya, dan menjawab tidak. Tidak perlu alasan.",
+    means="Ditanya, dan menjawab tidak. Tidak perlu alasan. `compartments`, `purposes` kosong: semuanya.",
     step=Step.CONSENT,
     calls={
         "given_by": field("Yang menjawab", "Who answered", ("Yang menjawab", "Who answered")),
@@ -187,8 +187,8 @@ class GiveConsent(ConsentFacts, frozen=True, kw_only=True):
     extent=Extent.MOVE,
     or_else=(HEARD_STOP,),
     means="Mencatat bahwa persetujuan ditolak: bagi yang disebut `asked_for`, atau bagi semua bila tidak ada yang "
-    "disebut; untuk `compartments` dan `purposes` yang disebut, atau seluruhnya. Persetujuan lebih dahulu yang "
-    "bertentangan dengannya berhenti, seperti bila dicabut.",
+    "disebut; untuk `compartments` dan `purposes` yang disebut, atau seluruhnya. Persetujuan yang lebih "
+    "dahulu berhenti sejauh bertentangan dengan itu, seperti bila dicabut.",
     tag="consent",
     example={"given_by": ["survivor"], "asked_for": ["disdik"]},
     mints="consent",

@@ -164,18 +164,19 @@ DUE = Cause(Words("permintaan itu menunggu", "it was to be raised that it waits"
         Row(OFFICERS, TAKES_PART_ALSO_ENDED, Extent.OWN_WORDS),
     ),
     means="Mencatat bahwa penyintas, atau yang berbicara baginya, meminta melihat, memperbaiki, membatasi, atau "
-    "menghapus data, atau mencabut persetujuannya. Penanggung jawab menjawab dalam 3 x 24 jam. Bila ia mencabut "
-    "persetujuannya, itu sekaligus permintaan menghentikan pembagian semua data; bila hanya sebagian, catat permintaan "
-    "itu saja (stops).",
+    "menghapus data, atau mencabut persetujuannya. Penanggung jawab menjawab dalam 3 x 24 jam. Bila ia sendiri "
+    "mencabut persetujuannya, itu dicatat sekaligus sebagai permintaan menghentikan seluruh pembagian data, kecuali "
+    "ucapan itu tidak dihitung atau permintaan yang sama sudah tercatat. Bila orang lain yang mencabutnya, atau hanya "
+    "sebagian yang dicabut, catat juga permintaan menghentikan pembagian data (stops).",
     tag="consent",
     example={"kind": "access", "said_by": ["survivor"], "obtained": "verbal"},
     mints="right",
 )
 class AskRight(RightFacts, frozen=True, kw_only=True):
     """Record that the survivor, or who speaks for her, asked to see, correct, restrict or erase what is recorded, or
-    took back what was agreed to. The lead answers within 3 x 24 hours. Where she takes back what she
-    agreed to, that is a stop to all of it, too, as if it was recorded as one; who hears her say stop to a part records
-    that as a stop."""
+    took back what was agreed to. The lead answers within 3 x 24 hours. Where she herself takes
+    back what was agreed to, that is recorded as a stop to everything, too, unless that word does not count, or the same
+    stop is recorded. Where another takes it back, or only a part is taken back, record a stop, too."""
 
 
 @asked(

@@ -3,8 +3,10 @@
 A sender is gone that takes no part in the case any more, as the referral that brought it here ended, or another leads
 now; and one whose agency is suspended. Who left can still take back what they sent, but nobody there looks at it, and a
 suspended agency does nothing at all. So a supervisor of the lead ends it, and says why; its recipient is told, as of
-every move. A recipient who is there has the last word on what a third does not judge: on an emergency that runs, and on
-what police, prosecution or court received (UU 27/2022 art. 15).
+every move. Work that its recipient accepted, and an emergency, that one ends: it is there, and a lead that could make a
+sender gone (by ending what brought it here) would end others' work at once. Nor does the lead end what police,
+prosecution or court received (UU 27/2022 art. 15). What nobody can end, as its recipient is suspended, too, waits until
+that one is reinstated; but for work that is no emergency, which the lead ends then.
 """
 
 from collections.abc import Sequence
@@ -26,17 +28,20 @@ from ..words import Words
 S = ReferralStatus
 
 OPEN_OR_DRAFT = frozenset(s for s in S if s.is_open or s is S.DRAFT)
-NOT_RUNNING = frozenset({S.DRAFT, S.ON_HOLD})
-"""States of an emergency in which nobody is on the way to her."""
+NOT_BEGUN = frozenset({S.DRAFT, S.REQUESTED, S.RECEIVED})
+"""States in which nobody said that they do it."""
 
 
 @happened(
-    Words("Rujukan yang pengirimnya tidak ada lagi diakhiri penanggung jawab", "Referral of a gone sender ended"),
-    her=Words(
-        "Satu rujukan diakhiri, karena instansi yang mengirimnya tidak ikut serta lagi",
-        "A referral was ended, as the agency that sent it takes no part any more",
+    Words(
+        "Rujukan tanpa pengirim yang aktif diakhiri penanggung jawab",
+        "Referral without an active sender ended by the lead",
     ),
-    means="Pengirimnya tidak ikut serta lagi, atau instansinya ditangguhkan; penanggung jawab mengakhirinya, dengan "
+    her=Words(
+        "Satu rujukan diakhiri, karena instansi yang mengirimnya tidak lagi mengurusnya",
+        "A referral was ended, as the agency that sent it does not see to it any more",
+    ),
+    means="Pengirimnya tidak ikut serta lagi, atau instansinya dinonaktifkan; penanggung jawab mengakhirinya, dengan "
     "alasan ini.",
     step=Step.REFERRAL,
     to=PARTIES,
@@ -53,14 +58,16 @@ class ReferralEndedForSender(ReferralMove, frozen=True, kw_only=True, tag="case.
     where=LEADS.to(REFERRAL, by="referral", states=OPEN_OR_DRAFT, move="end"),
     extent=Extent.MOVE,
     when=When.NOW,
-    means="Mengakhiri rujukan yang pengirimnya tidak ikut serta lagi atau ditangguhkan. Rujukan darurat yang sedang "
-    "berjalan, dan yang sudah diterima polisi, kejaksaan, atau pengadilan, diakhiri penerimanya sendiri.",
+    means="Mengakhiri rujukan yang pengirimnya tidak ikut serta lagi atau dinonaktifkan. Yang sudah disanggupi "
+    "penerimanya, yang darurat, kecuali konsep, dan yang sudah diterima polisi, kejaksaan, atau pengadilan, diakhiri "
+    "penerimanya sendiri. Bila penerimanya juga dinonaktifkan, yang disanggupi dan bukan darurat dapat diakhiri.",
     tag="referral",
-    example={"reason": "Instansi pengirimnya ditangguhkan."},
+    example={"reason": "Instansi pengirimnya dinonaktifkan."},
 )
 class EndReferralForSender(ReferralMove, frozen=True, kw_only=True):
-    """End a referral whose sender takes no part any more, or is suspended. Not an emergency that runs, nor one that
-    police, prosecution or court received: its recipient ends that, unless it is suspended, too."""
+    """End a referral whose sender takes no part any more, or is suspended. Not one that its recipient accepted, no
+    emergency but a draft, and none that police, prosecution or court received: its recipient ends that. Where the
+    recipient is suspended, too, what it accepted and is no emergency can be ended."""
 
     reason: Coordination[Text]
 
@@ -73,13 +80,13 @@ def end_for_sender(command: EndReferralForSender, case: Case, act: Act, network:
     referral = case.referrals[command.referral]
     if referral.sender in case.participants() and _works(referral.sender, network):
         must = Words(
-            "harus yang pengirimnya tidak ikut serta lagi atau ditangguhkan: pengirim yang masih ada membatalkannya"
-            " sendiri",
-            "be one whose sender takes no part any more, or is suspended: a sender that is there cancels it itself",
+            "harus yang pengirimnya tidak ikut serta lagi atau dinonaktifkan: selama pengirimnya masih ada, minta"
+            " pengirim membatalkannya",
+            "be one whose sender takes no part any more, or is suspended: while it is there, ask the sender to cancel"
+            " it",
         )
         raise Invalid(field="referral", must=must)
-    if _works(referral.recipient, network):
-        _require_left_to_us(referral)
+    _require_left_to_us(referral, network)
     return [recorded(ReferralEndedForSender, command, act)]
 
 
@@ -89,17 +96,23 @@ def _works(agency: AgencyCode, network: Network) -> bool:
     return found is not None and found.active
 
 
-def _require_left_to_us(referral: Referral) -> None:
-    """Raises Invalid for what its recipient, who is there, ends alone."""
+def _require_left_to_us(referral: Referral, network: Network) -> None:
+    """Raises Invalid for what its recipient ends alone."""
     if stays(referral):
         must = Words(
             "tidak boleh yang sudah diterima polisi, kejaksaan, atau pengadilan: mereka mengakhirinya sendiri",
             "be none that police, prosecution or court received: they end it themselves",
         )
         raise Invalid(field="referral", must=must)
-    if referral.urgency is Urgency.EMERGENCY and referral.status not in NOT_RUNNING:
+    if referral.urgency is Urgency.EMERGENCY and referral.status is not S.DRAFT:
         must = Words(
-            "tidak boleh yang darurat dan sedang berjalan: penerimanya mengakhirinya",
-            "be no emergency that runs: its recipient ends it",
+            "tidak boleh yang darurat, kecuali masih konsep: penerimanya yang mengakhirinya",
+            "be no emergency, unless it is a draft: its recipient ends it",
+        )
+        raise Invalid(field="referral", must=must)
+    if referral.status not in NOT_BEGUN and _works(referral.recipient, network):
+        must = Words(
+            "tidak boleh yang sudah disanggupi penerimanya: penerimanya yang menyatakannya selesai atau gagal",
+            "be none that its recipient accepted: that one completes or fails it",
         )
         raise Invalid(field="referral", must=must)

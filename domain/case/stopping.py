@@ -154,7 +154,7 @@ DUE = Cause(Words("permintaan itu menunggu", "it was to be raised that it waits"
     or_else=(Row(CASE_WORK, TAKES_PART_ALSO_ENDED.to(CONSENT, R.AUTHOR, R.NAMED, by="consent"), Extent.HEARD),),
     means="Mencatat bahwa penyintas, atau yang berbicara baginya, berkata: berhenti. Berlaku segera bagi instansi yang "
     "mencatatnya; yang akan menghentikan pekerjaan instansi lain menunggu penanggung jawab. Bila hanya sebagian, sebut "
-    "`compartments` dan `purposes`.",
+    "`compartments`, `purposes`, atau keduanya.",
     tag="consent",
     example={"about": "recipients", "recipients": ["disdik"], "said_by": ["survivor"]},
     mints="stop",

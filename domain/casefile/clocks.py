@@ -167,11 +167,12 @@ class ClockEnded(Fact, frozen=True, kw_only=True, tag="case.ClockEnded"):
 @ends(
     Words("Batas waktu berjalan lagi", "Clock runs again"),
     her=Words("Batas waktu bagi petugas berjalan lagi", "A time limit for the agencies runs again"),
-    means="Bahwa batas waktu tidak berjalan lagi dicatat karena keliru; ia berjalan lagi, dengan batas akhir yang "
-    "sama.",
+    means="Bahwa batas waktu tidak berjalan lagi dicatat karena keliru, atau yang memenuhinya tidak berlaku lagi; ia "
+    "berjalan lagi, dengan batas akhir yang sama.",
 )
 class ClockResumed(Fact, frozen=True, kw_only=True, tag="case.ClockResumed"):
-    """That a clock ended was recorded by mistake: it runs on, due when it was."""
+    """That a clock ended was recorded by mistake, or what met it does not hold any more: it runs again, due when it
+    was."""
 
     clock: Coordination[ClockId]
     reason: Health[Text | None] = None

@@ -50,14 +50,16 @@ WHOLE = not_asked("compartments", "purposes")
         "A request that your data be shared no more was recorded",
     ),
     means="Penyintas, atau yang berbicara baginya, berkata: berhenti. Berlaku segera bagi instansi yang mencatatnya, "
-    "dan seluruhnya bila penanggung jawab yang mencatat; selebihnya menunggu penanggung jawab sampai `answer_by`.",
+    "dan seluruhnya bila penanggung jawab yang mencatat; selebihnya menunggu penanggung jawab sampai `answer_by`. "
+    "`compartments`, `purposes`: dari data mana, untuk apa; kosong berarti semuanya.",
     step=Step.CONSENT,
     earlier=(unchanged, WHOLE),
     calls={"rule": VERSION_OF_TIMES, "compartments": NOT_SHARED},
 )
 class SharingStopped(Fact, frozen=True, kw_only=True, tag="case.SharingStopped"):
     """The survivor, or who speaks for her, said stop. It holds at once for the agency that recorded it, and as a whole
-    where that leads; the rest waits for the lead until `answer_by`."""
+    where that leads; the rest waits for the lead until `answer_by`. `compartments`, `purposes`: of what, and for what;
+    null means all."""
 
     stop: Coordination[StopId]
     about: Coordination[StopAbout]

@@ -1,4 +1,5 @@
-"""The lead ends a referral whose sender is gone, and no other; what runs as an emergency its recipient ends."""
+"""The lead ends a referral whose sender is gone, and no other; what its recipient accepted, and an emergency, that one
+ends."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -36,7 +37,8 @@ from rujukan.domain.refusal import Invalid, NotForThisRole, OpenReferrals, Wrong
 from rujukan.domain.standing.rule import takes_part
 
 S = ReferralStatus
-ENDED_BY_LEAD = [s for s in S if s.is_open or s is S.DRAFT]
+OPEN = [s for s in S if s.is_open or s is S.DRAFT]
+ENDED_BY_LEAD = [S.DRAFT, S.REQUESTED, S.RECEIVED]
 END = say(EndReferralForSender, referral=R2, reason="its hospital is suspended")
 ENDED = say(ReferralEndedForSender, referral=R2, reason="its hospital is suspended")
 CLOSE = say(CloseCase, reason=CloseReason.GOALS_MET)
@@ -90,22 +92,39 @@ def test_who_led_before_is_gone_too(status: ReferralStatus) -> None:
     case.when(END, by=act("dinsos", Role.SUPERVISOR)).then(ENDED)
 
 
+@pytest.mark.parametrize("why", GONE)
+@pytest.mark.parametrize("urgency", list(Urgency))
+@pytest.mark.parametrize("status", [s for s in OPEN if s not in ENDED_BY_LEAD])
+def test_work_that_was_accepted_its_recipient_ends(status: ReferralStatus, urgency: Urgency, why: str) -> None:
+    """Else a lead ends what brought the sender here, and a minute later the work of whom that one asked. Where nobody
+    is there to end it, the lead does, but for an emergency: somebody may be on the way to her."""
+    hospital, network = GONE[why]
+    case = given(*between(status, hospital, urgency=urgency))
+    case.when(END, by=SUPERVISOR, network=network).refused(Invalid, field="referral")
+    nobody_there = {**network, "psikolog": replace(NETWORK["psikolog"], active=False)}
+    when = case.when(END, by=SUPERVISOR, network=nobody_there)
+    if urgency is Urgency.EMERGENCY:
+        when.refused(Invalid, field="referral")
+    else:
+        when.then(ENDED)
+
+
 @pytest.mark.parametrize("hospital", [s for s in S if s.is_open])
-@pytest.mark.parametrize("status", ENDED_BY_LEAD)
+@pytest.mark.parametrize("status", OPEN)
 def test_a_sender_who_is_there_ends_it_itself(status: ReferralStatus, hospital: ReferralStatus) -> None:
     case = given(*between(status, hospital))
     case.when(END, by=SUPERVISOR).refused(Invalid, field="referral")
     case.when(say(CancelReferral, referral=R2), by=act("rsud")).then_only(ReferralCancelled)
 
 
-@pytest.mark.parametrize("status", ENDED_BY_LEAD)
+@pytest.mark.parametrize("status", OPEN)
 def test_the_lead_s_own_is_not_ended_so(status: ReferralStatus) -> None:
     end = replace(END, referral=R2)
     own = [consent(C2, to="psikolog", purposes=Purpose), *brought_to(status, R2, **PLACES["psikolog"])]
     given(*referred(), *own).when(end, by=SUPERVISOR).refused(Invalid, field="referral")
 
 
-@pytest.mark.parametrize("status", [s for s in S if s not in ENDED_BY_LEAD])
+@pytest.mark.parametrize("status", [s for s in S if s not in OPEN])
 def test_what_is_over_is_not_ended(status: ReferralStatus) -> None:
     given(*between(status, S.COMPLETED)).when(END, by=SUPERVISOR).refused(WrongMove)
 
@@ -116,20 +135,20 @@ def test_it_takes_a_supervisor() -> None:
 
 @pytest.mark.parametrize("why", GONE)
 @pytest.mark.parametrize("status", ENDED_BY_LEAD)
-def test_a_running_emergency_is_its_recipient_s_to_end(status: ReferralStatus, why: str) -> None:
+def test_an_emergency_that_was_sent_is_its_recipient_s_to_end(status: ReferralStatus, why: str) -> None:
     hospital, network = GONE[why]
     case = given(*between(status, hospital, urgency=Urgency.EMERGENCY))
     when = case.when(END, by=SUPERVISOR, network=network)
-    if status in (S.DRAFT, S.ON_HOLD):
-        when.then(ENDED)
-    else:
-        when.refused(Invalid, field="referral")
     nobody_there = {**network, "psikolog": replace(NETWORK["psikolog"], active=False)}
-    case.when(END, by=SUPERVISOR, network=nobody_there).then(ENDED)
+    for at_hand in (when, case.when(END, by=SUPERVISOR, network=nobody_there)):
+        if status is S.DRAFT:
+            at_hand.then(ENDED)
+        else:
+            at_hand.refused(Invalid, field="referral")
 
 
 @pytest.mark.parametrize("to", ["polres", "kejari"])
-@pytest.mark.parametrize("status", ENDED_BY_LEAD)
+@pytest.mark.parametrize("status", OPEN)
 def test_what_police_or_court_received_is_theirs_to_end(status: ReferralStatus, to: str) -> None:
     when = given(*between(status, S.COMPLETED, to)).when(END, by=SUPERVISOR)
     if status in (S.DRAFT, S.REQUESTED):
@@ -138,7 +157,7 @@ def test_what_police_or_court_received_is_theirs_to_end(status: ReferralStatus, 
         when.refused(Invalid, field="referral")
 
 
-@pytest.mark.parametrize(("status", "concerned"), [(S.IN_PROGRESS, {"rsud", "psikolog"}), (S.DRAFT, {"rsud"})])
+@pytest.mark.parametrize(("status", "concerned"), [(S.RECEIVED, {"rsud", "psikolog"}), (S.DRAFT, {"rsud"})])
 def test_sender_and_recipient_are_told_why(status: ReferralStatus, concerned: set[str]) -> None:
     """Of a draft, of which its recipient knows nothing, its sender alone."""
     knowledge, shares = Knowledge(), set[str]()
