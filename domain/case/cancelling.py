@@ -254,7 +254,8 @@ def raise_cancellation(command: RaiseCancellation, case: Case | None, act: Act, 
     wish = _require_asked(case, command.referral, "raise")
     if act.at < wish.raised_from:
         raise StillRunning(due_at=wish.raised_from)
-    level = (act.at - wish.due_at) // wish.window + 1
+    passed = (act.at - wish.due_at) // wish.window if wish.window else wish.raised
+    level = passed + 1
     to = case.lead if wish.raised else case.referrals[command.referral].recipient
     return [recorded(CancellationUnanswered, command, act, level=level, to=to)]
 
